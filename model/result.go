@@ -1,0 +1,38 @@
+package model
+
+// Stage names the step at which an event failed, as dead letters carry it.
+type Stage string
+
+// The stages.
+const (
+	StageDecode    Stage = "decode"
+	StageFilter    Stage = "filter"
+	StageTransform Stage = "transform"
+	StageRoute     Stage = "route"
+	StageProduce   Stage = "produce"
+)
+
+// Reason says why an event became a dead letter.
+type Reason struct {
+	Stage   Stage
+	Code    string // short and stable: invalid_json, expression, message_too_large
+	Message string // for a person: which expression, where, what value
+}
+
+// Result is what became of the messages of one batch.
+type Result struct {
+	Consumed    int // messages read
+	Forwarded   int // messages with at least one output record
+	Filtered    int // messages that the filter, or every output's condition, dropped
+	DeadLetters int // messages that became a dead letter
+	Outputs     int // output records written, dead letters aside
+}
+
+// Add sums another batch up.
+func (r *Result) Add(o Result) {
+	r.Consumed += o.Consumed
+	r.Forwarded += o.Forwarded
+	r.Filtered += o.Filtered
+	r.DeadLetters += o.DeadLetters
+	r.Outputs += o.Outputs
+}
