@@ -1,0 +1,170 @@
+package utils
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/joho/godotenv"
+)
+
+// Load reads the settings from environ (as os.Environ gives it) and from the file .env in dir, which may be missing.
+// What environ says wins. Every setting that is wrong is named by the one error that Load returns, a *SettingsError.
+func Load(dir string, environ []string) (*Settings, error) {
+	s := &Settings{}
+	var problems SettingsError
+	file, err := readDotenv(filepath.Join(dir, ".env"))
+	if err != nil {
+		problems.add(".env", "", err.Error(), "lines of NAME=value")
+	}
+	s.environment = merge(resolve(file, &problems), resolve(toMap(environ), &problems))
+	fields := fieldsOf(s)
+	s.parse(fields, &problems)
+	for _, f := range fields {
+		s.checkField(f, &problems)
+	}
+	if len(problems.Problems) == 0 {
+		s.checkTogether(&problems)
+	}
+	s.Warnings = append(s.Warnings, unknown(s.environment, fields)...)
+	for _, f := range fields {
+		if f.Secret {
+			delete(s.environment, f.Name)
+		}
+	}
+	if len(problems.Problems) > 0 {
+		return nil, &problems
+	}
+	return s, nil
+}
+
+// parse fills the fields; a value that its type does not take is a problem.
+func (s *Settings) parse(fields []field, problems *SettingsError) {
+	err := env.ParseWithOptions(s, env.Options{Environment: s.environment})
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, err := range all.Errors {
+		var wrong env.ParseError
+		if !errors.As(err, &wrong) {
+			problems.add("settings", "", err.Error(), "")
+			continue
+		}
+		i := slices.IndexFunc(fields, func(f field) bool { return f.goName == wrong.Name })
+		problems.addField(fields[i], s.environment[fields[i].Name], "is not one of the values it takes")
+	}
+}
+
+func readDotenv(path string) (map[string]string, error) {
+	values, err := godotenv.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return values, err
+}
+
+// resolve drops what is set to nothing and replaces <NAME>_FILE of a secret with the file's content. It looks at one
+// source at a time, so that a file named by the real environment beats a value in .env and the other way round never.
+func resolve(values map[string]string, problems *SettingsError) map[string]string {
+	out := make(map[string]string, len(values))
+	for name, value := range values {
+		if strings.TrimSpace(value) != "" {
+			out[name] = value
+		}
+	}
+	for _, setting := range Table() {
+		path, ok := out[setting.Name+"_FILE"]
+		if !ok || !setting.Secret {
+			continue
+		}
+		delete(out, setting.Name+"_FILE")
+		if _, both := out[setting.Name]; both {
+			problems.add(setting.Name, "", "is set together with "+setting.Name+"_FILE", "one of the two")
+			continue
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			problems.add(setting.Name+"_FILE", path, "cannot be read: "+reason(err), "a file with "+setting.Accepted)
+			continue
+		}
+		secret := strings.TrimRight(string(content), "\r\n")
+		if secret == "" {
+			problems.add(setting.Name+"_FILE", path, "is empty", "a file with "+setting.Accepted)
+			continue
+		}
+		out[setting.Name] = secret
+	}
+	return out
+}
+
+// reason is an error of the file system without the operation and the path, which the message has already.
+func reason(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err.Error()
+	}
+	return err.Error()
+}
+
+func toMap(environ []string) map[string]string {
+	values := make(map[string]string, len(environ))
+	for _, line := range environ {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+func merge(low, high map[string]string) map[string]string {
+	for name, value := range high {
+		low[name] = value
+	}
+	return low
+}
+
+// SettingsError lists every wrong setting. The process that meets it exits with code 2.
+type SettingsError struct {
+	Problems []Problem
+}
+
+// Problem is one wrong setting.
+type Problem struct {
+	Name     string
+	Value    string // as given; empty for secrets and for settings that are missing
+	Text     string // what is wrong with it
+	Accepted string
+}
+
+func (e *SettingsError) Error() string {
+	var b strings.Builder
+	b.WriteString("wrong settings:")
+	for _, p := range e.Problems {
+		b.WriteString("\n  " + p.Name)
+		if p.Value != "" {
+			fmt.Fprintf(&b, "=%q", p.Value)
+		}
+		b.WriteString(" " + p.Text)
+		if p.Accepted != "" {
+			b.WriteString("; accepted: " + p.Accepted)
+		}
+	}
+	return b.String()
+}
+
+func (e *SettingsError) add(name, value, text, accepted string) {
+	e.Problems = append(e.Problems, Problem{Name: name, Value: value, Text: text, Accepted: accepted})
+}
+
+func (e *SettingsError) addField(f field, value, text string) {
+	if f.Secret {
+		value = ""
+	}
+	e.add(f.Name, value, text, f.Accepted)
+}

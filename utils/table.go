@@ -1,0 +1,117 @@
+package utils
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Setting describes one setting to a person.
+type Setting struct {
+	Name     string
+	Default  string // empty: none
+	Accepted string
+	Meaning  string
+	Secret   bool // also read from the file that <Name>_FILE names
+	Required bool
+}
+
+// Table lists every setting in the order in which they are documented.
+func Table() []Setting {
+	var rows []Setting
+	for _, f := range fieldsOf(&Settings{}) {
+		rows = append(rows, f.Setting)
+	}
+	return rows
+}
+
+// Row is one setting with the value that is in force.
+type Row struct {
+	Setting
+	Value string // a Secret prints as "[secret]"
+}
+
+// Rows lists every setting with its value.
+func (s *Settings) Rows() []Row {
+	var rows []Row
+	for _, f := range fieldsOf(s) {
+		rows = append(rows, Row{Setting: f.Setting, Value: fmt.Sprint(f.value.Interface())})
+	}
+	return rows
+}
+
+// Markdown is the table of settings as the README shows it.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| Setting | Default | Accepted | Meaning |\n|---|---|---|---|\n")
+	for _, s := range Table() {
+		name, def := "`"+s.Name+"`", ""
+		if s.Secret {
+			name += " (or `" + s.Name + "_FILE`)"
+		}
+		switch {
+		case s.Required:
+			def = "required"
+		case s.Default != "":
+			def = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, def, s.Accepted, s.Meaning)
+	}
+	return b.String()
+}
+
+// field is one setting and its place in a Settings.
+type field struct {
+	Setting
+	goName string
+	tag    reflect.StructTag
+	value  reflect.Value
+}
+
+func fieldsOf(s *Settings) []field {
+	var list []field
+	root := reflect.ValueOf(s).Elem()
+	for i := range root.NumField() {
+		if group := root.Field(i); group.Kind() == reflect.Struct {
+			for j := range group.NumField() {
+				list = append(list, newField(group.Type().Field(j), group.Field(j)))
+			}
+		}
+	}
+	return list
+}
+
+func newField(sf reflect.StructField, v reflect.Value) field {
+	_, secret := v.Interface().(Secret)
+	return field{
+		Setting: Setting{
+			Name:     sf.Tag.Get("env"),
+			Default:  sf.Tag.Get("envDefault"),
+			Accepted: accepted(sf.Tag, v),
+			Meaning:  sf.Tag.Get("doc"),
+			Secret:   secret,
+			Required: sf.Tag.Get("required") == "true",
+		},
+		goName: sf.Name, tag: sf.Tag, value: v,
+	}
+}
+
+// accepted says in words what the other tags and the type demand.
+func accepted(tag reflect.StructTag, v reflect.Value) string {
+	if words := tag.Get("accepted"); words != "" {
+		return words
+	}
+	if list := tag.Get("oneof"); list != "" {
+		return strings.ReplaceAll(list, ",", ", ")
+	}
+	if lo := tag.Get("min"); lo != "" {
+		return lo + " to " + tag.Get("max")
+	}
+	if tag.Get("pattern") == "name" {
+		return "letters, digits, dot, dash, underscore; at most " + fmt.Sprint(maxName)
+	}
+	if v.Kind() == reflect.Bool {
+		return "true, false"
+	}
+	return "text"
+}
