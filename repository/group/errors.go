@@ -1,0 +1,107 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"data-stream-engine/model"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Error codes of the group protocol: https://kafka.apache.org/protocol.html#protocol_error_codes.
+const (
+	unknownTopic            = 3
+	coordinatorLoading      = 14
+	coordinatorNotAvailable = 15
+	notCoordinator          = 16
+	illegalGeneration       = 22
+	inconsistentProtocol    = 23
+	invalidGroupID          = 24
+	unknownMember           = 25
+	invalidSessionTimeout   = 26
+	rebalanceInProgress     = 27
+	groupUnauthorized       = 30
+	memberIDRequired        = 79
+	groupMaxSize            = 81
+	fencedInstance          = 82
+)
+
+const (
+	leaveTimeout = 5 * time.Second
+	findTimeout  = 10 * time.Second
+	// joinSlack is what a join or sync may take beyond the rebalance timeout, at which the broker answers.
+	joinSlack = 10 * time.Second
+)
+
+// failure turns the code of an answer into an error whose class decides what happens next; nil for 0.
+func (m *Member) failure(op string, who identity, code int16) error {
+	if code == 0 {
+		return nil
+	}
+	if code == coordinatorLoading || code == coordinatorNotAvailable || code == notCoordinator {
+		m.calls.ForgetGroupCoordinator(m.cfg.Group)
+	}
+	e := &model.Error{Class: model.Transient, Op: op, Subject: m.cfg.Group, Code: code, Err: kafka.Error(code)}
+	switch code {
+	case illegalGeneration, unknownMember:
+		e.Class = model.Fenced
+	case rebalanceInProgress, memberIDRequired:
+		e.Class = model.Rejoin
+	case fencedInstance:
+		e.Class = model.Replaced
+		e.Hint = fmt.Sprintf("another process uses INSTANCE_ID=%s; give each process its own", who.instance)
+	case invalidSessionTimeout:
+		e.Class = model.Misconfigured
+		e.Hint = fmt.Sprintf("SESSION_TIMEOUT=%s lies outside the broker's group.min.session.timeout.ms..group.max.session.timeout.ms, usually 6s..30m", m.cfg.SessionTimeout)
+	case inconsistentProtocol:
+		e.Class = model.Misconfigured
+		e.Hint = fmt.Sprintf("another consumer with another assignment protocol uses the group id %s; set KAFKA_GROUP_ID to one of its own", m.cfg.Group)
+	case invalidGroupID:
+		e.Class = model.Misconfigured
+		e.Hint = "the broker refuses this group id; set KAFKA_GROUP_ID"
+	case groupMaxSize:
+		e.Class = model.Misconfigured
+		e.Hint = "the group has as many members as the broker's group.max.size allows; run fewer instances or raise it"
+	case groupUnauthorized:
+		e.Class = model.Unauthorized
+		e.Hint = fmt.Sprintf("the principal needs the ACL READ on group %s", m.cfg.Group)
+	}
+	return e
+}
+
+// call sends req to the group's coordinator, within timeout. After an error of the connection the coordinator is
+// looked up anew, since a broker that is gone leads nothing.
+func call[R kmsg.Response](ctx context.Context, c Caller, group string, req kmsg.Request, timeout time.Duration) (R, error) {
+	var none R
+	find, cancel := context.WithTimeout(ctx, min(timeout, findTimeout))
+	node, err := c.GroupCoordinator(find, group)
+	cancel()
+	if err != nil {
+		return none, err
+	}
+	ctx, cancel = context.WithTimeout(ctx, timeout)
+	defer cancel()
+	res, err := c.Call(ctx, node, req)
+	if err != nil {
+		c.ForgetGroupCoordinator(group)
+		return none, err
+	}
+	r, ok := res.(R)
+	if !ok {
+		return none, fmt.Errorf("request %d was answered with %T", req.Key(), res)
+	}
+	return r, nil
+}
+
+// codeOf is Kafka's code in err, 0 when the broker sent none.
+func codeOf(err error) int16 {
+	var e *model.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return 0
+}
