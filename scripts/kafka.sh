@@ -382,19 +382,19 @@ start() {
   addresses 0
 }
 
-node() { # the NODE argument
-  grep -qx "${1:?"which node?"}" "$run/nodes" 2>/dev/null || fail "Kafka $version has no node $1 (KAFKA_HOME=$(dirname "$run"))"
-  echo "$1"
+node() { # is there such a node?
+  [ $# = 1 ] || usage
+  grep -qx "$1" "$run/nodes" 2>/dev/null || fail "Kafka $version has no node $1 (KAFKA_HOME=$(dirname "$run"))"
 }
 
 case $command in
 start) start "$@" ;;
 stop) stop ;;
-kill9) signal KILL "$(node "$@")" && within 10 gone "$1" ;;
-down) finish "$(node "$@")" ;;
-up) need_java; up "$(node "$@")" ;;
-pause) signal STOP "$(node "$@")" ;;
-resume) signal CONT "$(node "$@")" ;;
+kill9) node "$@"; signal KILL "$1"; within 10 gone "$1" ;;
+down) node "$@"; finish "$1" ;;
+up) node "$@"; need_java; up "$1" ;;
+pause) node "$@"; signal STOP "$1" ;;
+resume) node "$@"; signal CONT "$1" ;;
 env) [ -f "$run/cluster.env" ] || fail "there is no Kafka $version (KAFKA_HOME=$(dirname "$run"))"; cat "$run/cluster.env" ;;
 tool) [ $# -gt 0 ] || usage; fetch; jvm "$@" ;;
 fetch) fetch ;;
