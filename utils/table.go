@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Setting describes one setting to a person.
@@ -35,7 +36,11 @@ type Row struct {
 func (s *Settings) Rows() []Row {
 	var rows []Row
 	for _, f := range fieldsOf(s) {
-		rows = append(rows, Row{Setting: f.Setting, Value: fmt.Sprint(f.value.Interface())})
+		value := fmt.Sprint(f.value.Interface())
+		if d, ok := f.value.Interface().(time.Duration); ok && d%time.Minute == 0 {
+			value = strings.TrimSuffix(value, "0s") // 5m0s
+		}
+		rows = append(rows, Row{Setting: f.Setting, Value: value})
 	}
 	return rows
 }
