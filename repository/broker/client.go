@@ -35,6 +35,7 @@ type Client struct {
 	versions     map[string]versions // by address
 	topics       map[string]Topic
 	coordinators map[coordinatorKey]int32
+	controller   int32
 }
 
 // New returns a client of the cluster behind the bootstrap addresses (host:port). Nothing is dialled yet.

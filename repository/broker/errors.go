@@ -16,6 +16,7 @@ const (
 	OffsetOutOfRange        = 1
 	CorruptMessage          = 2
 	UnknownTopicOrPartition = 3
+	LeaderNotAvailable      = 5
 	NotLeader               = 6
 	CoordinatorLoading      = 14
 	CoordinatorNotAvailable = 15

@@ -74,6 +74,9 @@ func (c *Client) RefreshTopics(ctx context.Context, names ...string) (map[string
 	for _, b := range r.Brokers {
 		c.learn(b.NodeID, b.Host, b.Port)
 	}
+	c.mu.Lock()
+	c.controller = r.ControllerID
+	c.mu.Unlock()
 	found := make(map[string]Topic, len(r.Topics))
 	for _, t := range r.Topics {
 		if t.Topic == nil {
@@ -110,6 +113,16 @@ func readTopic(name string, t kmsg.MetadataResponseTopic) (Topic, error) {
 		topic.Leaders[p.Partition], topic.Epochs[p.Partition] = leader, p.LeaderEpoch
 	}
 	return topic, nil
+}
+
+// Controller is the broker that creates topics in ZooKeeper mode, asked afresh.
+func (c *Client) Controller(ctx context.Context) (int32, error) {
+	if _, err := c.RefreshTopics(ctx); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.controller, nil
 }
 
 func (c *Client) forgetTopic(name string) {

@@ -1,0 +1,260 @@
+package repository
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
+)
+
+// produceTimeout is how long the leader waits for its followers, in milliseconds.
+const produceTimeout = 10_000
+
+// Refused is a record that the broker takes in no form: too large for the topic, invalid, against a policy.
+type Refused struct {
+	Topic  string       // where it was to go
+	Origin model.Origin // the event that it came from
+	Err    error
+}
+
+// Produce sends batches, those of one partition in the order given, and returns when all have been acknowledged by
+// every in-sync replica. A batch that is refused is split until the records at fault stand alone: they are returned,
+// everything else was written.
+//
+// All partitions of a broker travel in one request and each broker has one request in flight: several at once break
+// each other's verification at the transaction coordinator.
+//
+// In a transaction a request without an answer ends in an error of class Fenced: whether the batch was written can only
+// be settled by a new epoch, which aborts the transaction. Without transactions the same bytes are sent again; the
+// broker knows them by their sequence.
+func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]Refused, error) {
+	var partitions []model.TopicPartition
+	for _, b := range batches {
+		partitions = append(partitions, b.TopicPartition)
+	}
+	if err := p.add(ctx, partitions); err != nil {
+		return nil, err
+	}
+	for _, tp := range partitions {
+		p.written[tp] = true
+	}
+	var refused []Refused
+	for len(batches) > 0 {
+		var round, rest []Outgoing
+		inRound := map[model.TopicPartition]bool{}
+		for _, b := range batches {
+			if inRound[b.TopicPartition] {
+				rest = append(rest, b)
+				continue
+			}
+			inRound[b.TopicPartition] = true
+			round = append(round, b)
+		}
+		for _, b := range round {
+			if err := b.Batch.Compress(p.cfg.Compressor); err != nil {
+				return nil, fmt.Errorf("compress a batch for %s: %w", b.Topic, err)
+			}
+		}
+		again, bad, err := p.round(ctx, round)
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, bad...)
+		batches = append(again, rest...) // the halves of a batch go before the batches behind it
+	}
+	return refused, nil
+}
+
+// stamped is a batch with its sequence, as it goes into a request, however often it is sent.
+type stamped struct {
+	Outgoing
+	frame []byte
+}
+
+// round sends at most one batch for each partition. It returns the halves of the batches that were refused, and the
+// records that cannot be split further.
+func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgoing, refused []Refused, err error) {
+	waiting := make([]stamped, len(batches))
+	for i, b := range batches {
+		b.Batch.Stamp(p.id, p.epoch, p.sequences[b.TopicPartition], p.Transactional())
+		waiting[i] = stamped{b, b.Batch.Framed(b.Partition)}
+	}
+	err = p.retry.Do(ctx, "produce", func(ctx context.Context) error {
+		answers, err := p.send(ctx, waiting)
+		var left []stamped
+		var failed error
+		for i, b := range waiting {
+			switch e := answers[i]; {
+			case e == nil:
+				p.sequences[b.TopicPartition] += int32(b.Batch.Count())
+				p.pool.put(b.Batch)
+			case model.ClassOf(e) == model.Rejected:
+				halves, bad := split(b.Outgoing, e)
+				again, refused = append(again, halves...), append(refused, bad...)
+			default:
+				left = append(left, b)
+				failed = worse(failed, e)
+			}
+		}
+		waiting = left
+		if err != nil {
+			return err
+		}
+		return failed
+	})
+	return again, refused, err
+}
+
+// split halves a refused batch, or names its only record.
+func split(b Outgoing, why error) ([]Outgoing, []Refused) {
+	if b.Batch.Count() <= 1 {
+		return nil, []Refused{{b.Topic, b.origin(0), why}}
+	}
+	first, second := b.Batch.Split()
+	return []Outgoing{{b.TopicPartition, first, b.sources}, {b.TopicPartition, second, b.sources}}, nil
+}
+
+// worse keeps the error that decides: one that is not retried outweighs one that is.
+func worse(a, b error) error {
+	if a == nil || model.ClassOf(a) == model.Transient {
+		return b
+	}
+	return a
+}
+
+// errPending marks a batch that has no answer yet.
+var errPending = errors.New("no answer")
+
+// send makes one request for each leader, at once, and returns the answer for each batch.
+func (p *Producer) send(ctx context.Context, batches []stamped) ([]error, error) {
+	answers := make([]error, len(batches))
+	byLeader := map[int32][]int{}
+	for i, b := range batches {
+		answers[i] = errPending
+		leader, _, err := leaderOf(ctx, p.client, b.TopicPartition)
+		if err != nil {
+			return answers, err
+		}
+		byLeader[leader] = append(byLeader[leader], i)
+	}
+	var group errgroup.Group
+	for leader, indexes := range byLeader {
+		group.Go(func() error { return p.sendTo(ctx, leader, batches, indexes, answers) })
+	}
+	return answers, group.Wait()
+}
+
+func (p *Producer) sendTo(ctx context.Context, leader int32, batches []stamped, indexes []int, answers []error) error {
+	f := &broker.Frame{Key: 0, Version: 8, Pieces: p.produceBody(batches, indexes)}
+	// Not cancelled by ctx: the connection would go on reading the batches. The deadline ends both.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.DefaultTimeout)
+	defer cancel()
+	if err := p.client.Exchange(ctx, leader, f); err != nil {
+		return p.unknown(ctx, leader, err)
+	}
+	byPartition := make(map[model.TopicPartition]int, len(indexes))
+	for _, i := range indexes {
+		byPartition[batches[i].TopicPartition] = i
+	}
+	return p.readProduce(ctx, f.Answer, byPartition, answers)
+}
+
+// unknown is what a Produce without an answer means: see Produce.
+func (p *Producer) unknown(ctx context.Context, leader int32, err error) error {
+	if refreshErr := p.client.Refresh(context.WithoutCancel(ctx)); refreshErr != nil {
+		err = errors.Join(err, refreshErr)
+	}
+	if model.ClassOf(err) != model.Transient || !p.Transactional() {
+		return err
+	}
+	return &model.Error{Class: model.Fenced, Op: "produce to broker", Subject: fmt.Sprint(leader), Err: err,
+		Hint: "no answer came, so the transaction is aborted and its events are processed again"}
+}
+
+// produceBody encodes a Produce v8 request around the batches, which are sent from where they lie.
+func (p *Producer) produceBody(batches []stamped, indexes []int) [][]byte {
+	byTopic := map[string][]int{}
+	var names []string
+	for _, i := range indexes {
+		name := batches[i].Topic
+		if byTopic[name] == nil {
+			names = append(names, name)
+		}
+		byTopic[name] = append(byTopic[name], i)
+	}
+	head := appendNullable(nil, p.cfg.TransactionalID)
+	head = binary.BigEndian.AppendUint16(head, 0xffff) // acks: all in-sync replicas
+	head = binary.BigEndian.AppendUint32(head, produceTimeout)
+	head = binary.BigEndian.AppendUint32(head, uint32(len(names)))
+	var pieces [][]byte
+	for _, name := range names {
+		head = appendString(head, name)
+		head = binary.BigEndian.AppendUint32(head, uint32(len(byTopic[name])))
+		pieces = append(pieces, head)
+		for _, i := range byTopic[name] {
+			pieces = append(pieces, batches[i].frame)
+		}
+		head = nil
+	}
+	return pieces
+}
+
+// readProduce reads a Produce v8 answer into the answers of the batches.
+func (p *Producer) readProduce(ctx context.Context, body []byte, byPartition map[model.TopicPartition]int, answers []error) error {
+	r := reader{rest: body}
+	for topics := r.int32(); topics > 0 && !r.short; topics-- {
+		name := r.string()
+		for parts := r.int32(); parts > 0 && !r.short; parts-- {
+			tp := model.TopicPartition{Topic: name, Partition: r.int32()}
+			code := r.int16()
+			r.int64() // base offset
+			r.int64() // log append time
+			r.int64() // log start offset
+			for errs := r.int32(); errs > 0 && !r.short; errs-- {
+				r.int32() // index of a record at fault
+				r.string()
+			}
+			message := r.string()
+			i, ok := byPartition[tp]
+			if !ok || r.short {
+				continue
+			}
+			answers[i] = p.produced(tp, code, message)
+			if leaderless(code) {
+				if err := p.client.Refresh(ctx); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if r.short {
+		return &model.Error{Class: model.Fenced, Op: "read the answer to Produce", Err: errors.New("it is cut short")}
+	}
+	return nil
+}
+
+// leaderless are the answers of a broker that does not lead the partition, or not yet.
+func leaderless(code int16) bool {
+	switch code {
+	case broker.UnknownTopicOrPartition, broker.LeaderNotAvailable, broker.NotLeader, broker.FencedLeaderEpoch, broker.UnknownLeaderEpoch, broker.UnknownTopicID:
+		return true
+	}
+	return false
+}
+
+func (p *Producer) produced(tp model.TopicPartition, code int16, message string) error {
+	if code == broker.DuplicateSequence { // the batch is there already
+		return nil
+	}
+	err := broker.Check("produce to", fmt.Sprintf("%s-%d", tp.Topic, tp.Partition), code)
+	var e *model.Error
+	if message != "" && errors.As(err, &e) {
+		e.Err = fmt.Errorf("%w: %s", e.Err, message)
+	}
+	return err
+}

@@ -1,0 +1,144 @@
+package repository
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"data-stream-engine/model"
+)
+
+// commitText is what is committed beside an offset: `v1;t=<topic id>;n=<partitions of the topic>`. The topic id tells a
+// topic that was deleted and created again from the one that the offset belongs to; the count tells partitions that
+// were added later, which start at their beginning whatever KAFKA_AUTO_OFFSET_RESET says. Keys that are not known are
+// left to later versions.
+type commitText struct {
+	topicID    string
+	partitions int
+}
+
+func (c commitText) String() string {
+	return "v1;t=" + c.topicID + ";n=" + strconv.Itoa(c.partitions)
+}
+
+func parseCommitText(s string) (commitText, bool) {
+	fields := strings.Split(s, ";")
+	if fields[0] != "v1" {
+		return commitText{}, false
+	}
+	var c commitText
+	for _, f := range fields[1:] {
+		switch key, value, _ := strings.Cut(f, "="); key {
+		case "t":
+			c.topicID = value
+		case "n":
+			c.partitions, _ = strconv.Atoi(value) // 0 when it is not a number: as if it were not there
+		}
+	}
+	return c, true
+}
+
+// Start is where the partitions of an assignment are to be read from.
+type Start struct {
+	Positions map[model.TopicPartition]model.Position
+	// Recreated are topics whose committed offsets belong to a deleted topic of the same name.
+	Recreated []string
+	// New are the partitions without a committed offset.
+	New []model.TopicPartition
+}
+
+// Start returns where to read each partition of an assignment from. Positions that were not committed before are
+// committed at once, so that they hold even if the first event comes after the next restart.
+func (o *Offsets) Start(ctx context.Context, member model.Assignment, fromLatest bool) (Start, error) {
+	var s Start
+	committed, err := o.Stable(ctx, member.Partitions)
+	if err != nil {
+		return s, err
+	}
+	err = o.retry.Do(ctx, "find start offsets", func(ctx context.Context) error {
+		s, err = o.resolve(ctx, member.Partitions, committed, fromLatest)
+		return err
+	})
+	if err != nil || len(s.New) == 0 {
+		return s, err
+	}
+	first := make(map[model.TopicPartition]model.Position, len(s.New))
+	for _, tp := range s.New {
+		first[tp] = s.Positions[tp]
+	}
+	return s, o.Commit(ctx, member, first)
+}
+
+func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition, committed map[model.TopicPartition]model.Position, fromLatest bool) (Start, error) {
+	s := Start{Positions: make(map[model.TopicPartition]model.Position, len(partitions))}
+	ends := map[int64][]model.TopicPartition{}
+	for topic, numbers := range byTopic(partitions) {
+		topics, err := o.client.RefreshTopics(ctx, topic)
+		if err != nil {
+			return s, err
+		}
+		now := commitText{hexID(topics[topic].ID), len(topics[topic].Leaders)}
+		known, recreated, err := o.knownPartitions(ctx, topic, now)
+		if err != nil {
+			return s, err
+		}
+		if recreated {
+			s.Recreated = append(s.Recreated, topic)
+		}
+		for _, n := range numbers {
+			tp := model.TopicPartition{Topic: topic, Partition: n}
+			pos, ok := committed[tp]
+			text, readable := parseCommitText(pos.Metadata)
+			if ok && (!readable || text.topicID == "" || text.topicID == now.topicID) {
+				pos.Metadata = now.String()
+				s.Positions[tp] = pos
+				continue
+			}
+			s.New = append(s.New, tp)
+			s.Positions[tp] = model.Position{LeaderEpoch: -1, Metadata: now.String()}
+			end := earliest // a partition that was added later is read from its beginning
+			if fromLatest && !recreated && (known == 0 || int(n) < known) {
+				end = latest
+			}
+			ends[end] = append(ends[end], tp)
+		}
+	}
+	for end, tps := range ends {
+		offsets, err := bounds(ctx, o.client, tps, end)
+		if err != nil {
+			return s, err
+		}
+		for tp, offset := range offsets {
+			pos := s.Positions[tp]
+			pos.Offset = offset
+			s.Positions[tp] = pos
+		}
+	}
+	return s, nil
+}
+
+// knownPartitions is how many partitions the topic had when this group last committed to it, 0 when it never did, and
+// whether what was committed belongs to a deleted topic of the same name.
+func (o *Offsets) knownPartitions(ctx context.Context, topic string, now commitText) (known int, recreated bool, err error) {
+	all := make([]model.TopicPartition, now.partitions)
+	for i := range all {
+		all[i] = model.TopicPartition{Topic: topic, Partition: int32(i)}
+	}
+	committed, err := o.Stable(ctx, all)
+	if err != nil {
+		return 0, false, fmt.Errorf("committed offsets of %s: %w", topic, err)
+	}
+	for _, pos := range committed {
+		text, ok := parseCommitText(pos.Metadata)
+		if !ok {
+			continue
+		}
+		recreated = recreated || text.topicID != "" && text.topicID != now.topicID
+		known = max(known, text.partitions)
+	}
+	return known, recreated, nil
+}
+
+func hexID(id [16]byte) string { return hex.EncodeToString(id[:]) }

@@ -1,0 +1,119 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
+)
+
+// TopicSpec is a topic that has to exist.
+type TopicSpec struct {
+	Name       string
+	Partitions int32 // -1: the broker's default
+	Replicas   int16 // -1: the broker's default
+	Config     map[string]string
+}
+
+// Topics makes sure that topics exist.
+type Topics struct {
+	client *broker.Client
+	retry  Retry
+}
+
+// NewTopics returns the topics of a cluster.
+func NewTopics(client *broker.Client, retry Retry) *Topics {
+	return &Topics{client: client, retry: retry}
+}
+
+// Ensure returns the partition count of a topic. One that does not exist is created if create is set; otherwise the
+// error names it and the setting that would create it. An unreachable broker is waited for.
+func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (int32, error) {
+	var count int32
+	err := t.retry.Do(ctx, "find topic "+spec.Name, func(ctx context.Context) error {
+		topics, err := t.client.RefreshTopics(ctx, spec.Name)
+		if err == nil {
+			count = int32(len(topics[spec.Name].Leaders))
+			return nil
+		}
+		if broker.Code(err) != broker.UnknownTopicOrPartition {
+			return err
+		}
+		if !create {
+			return &model.Error{Class: model.Misconfigured, Op: "find topic", Subject: spec.Name, Err: errors.New("it does not exist"),
+				Hint: "create it, or set KAFKA_AUTO_CREATE_TOPICS=true"}
+		}
+		if err := t.create(ctx, spec); err != nil {
+			return err
+		}
+		return err // look again: a new topic takes a moment to be known
+	})
+	return count, err
+}
+
+func (t *Topics) create(ctx context.Context, spec TopicSpec) error {
+	q := kmsg.NewPtrCreateTopicsRequest()
+	q.TimeoutMillis = 10_000
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = spec.Name, spec.Partitions, spec.Replicas
+	for k, v := range spec.Config {
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = k, kmsg.StringPtr(v)
+		topic.Configs = append(topic.Configs, c)
+	}
+	q.Topics = append(q.Topics, topic)
+	answer, err := t.client.Call(ctx, broker.AnyNode, q) // ZooKeeper mode wants the controller: 41 says so
+	if err != nil {
+		return err
+	}
+	r, ok := answer.(*kmsg.CreateTopicsResponse)
+	if !ok || len(r.Topics) != 1 {
+		return fmt.Errorf("unexpected answer %T to CreateTopics", answer)
+	}
+	switch code := r.Topics[0].ErrorCode; code {
+	case 0, broker.TopicExists:
+		return nil
+	case broker.NotController:
+		return t.createAtController(ctx, q)
+	default:
+		return createError(spec, r.Topics[0])
+	}
+}
+
+// createAtController repeats the request at the controller, which brokers in ZooKeeper mode do not forward to.
+func (t *Topics) createAtController(ctx context.Context, q *kmsg.CreateTopicsRequest) error {
+	controller, err := t.client.Controller(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := t.client.Call(ctx, controller, q)
+	if err != nil {
+		return err
+	}
+	r, ok := answer.(*kmsg.CreateTopicsResponse)
+	if !ok || len(r.Topics) != 1 {
+		return fmt.Errorf("unexpected answer %T to CreateTopics", answer)
+	}
+	if code := r.Topics[0].ErrorCode; code == broker.TopicExists {
+		return nil
+	}
+	return createError(TopicSpec{Name: q.Topics[0].Topic}, r.Topics[0])
+}
+
+func createError(spec TopicSpec, t kmsg.CreateTopicsResponseTopic) error {
+	err := broker.Check("create topic", spec.Name, t.ErrorCode)
+	var e *model.Error
+	if errors.As(err, &e) {
+		if t.ErrorMessage != nil {
+			e.Err = fmt.Errorf("%w: %s", e.Err, *t.ErrorMessage)
+		}
+		if e.Class == model.Rejected { // what is a refused record elsewhere is a refused setting here
+			e.Class = model.Misconfigured
+		}
+	}
+	return err
+}
