@@ -59,7 +59,7 @@ have_java() { # Kafka 4 needs 17
   [ "${major:-0}" -ge 17 ]
 }
 
-need() { # what it is called, package names to choose from: installed when the system allows it
+need() { # what it is called, package names to choose from: installed where the system lets us
   local what=$1 package
   shift
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -126,6 +126,7 @@ P
 }
 
 certificates() { # a CA, one certificate for every broker, one for a client; Kafka reads PEM
+  command -v openssl >/dev/null || need openssl openssl
   mkdir -p "$tls"
   (
     cd "$tls"
@@ -240,9 +241,13 @@ describe() { # what a test needs to know of the cluster
 # Replaces the shell, so that the id of a background job is the broker's own; the callers open a subshell.
 jvm() { exec "$java" -Dlog4j2.configurationFile="$run/log4j2.yaml" -Dlog4j.configuration="file:$run/log4j.properties" -cp "$jars/*" "$@"; }
 
+arguments() { # process id; a small system has no ps, a Mac no /proc
+  if [ -d /proc/self ]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o args= -p "$1"; fi 2>/dev/null
+}
+
 alive() { # name: is the process that was started under this name still there, and still that one?
   local id args
-  id=$(cat "$run/$1.pid" 2>/dev/null) && args=$(ps -ww -o args= -p "$id" 2>/dev/null) && [[ $args == *" $run/$1.properties"* ]]
+  id=$(cat "$run/$1.pid" 2>/dev/null) && args=$(arguments "$id") && [[ $args == *" $run/$1.properties"* ]]
 }
 
 launch() { # name, heap, main class: in the background, log appended
