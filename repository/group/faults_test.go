@@ -118,14 +118,19 @@ func TestARebalanceThatGoesOnWithoutTheMemberTurnsIntoFenced(t *testing.T) {
 func TestAMemberSurvivesCoordinatorsThatMoveOrLoad(t *testing.T) {
 	r := fakeRig(t)
 	topic := r.topic(1)
-	m := r.member(r.config(topic, "", topic))
+	cfg := r.config(topic, "", topic)
+	cfg.SessionTimeout, cfg.HeartbeatInterval = 10*time.Second, 200*time.Millisecond
+	m := r.member(cfg)
 	a := join(t, m)
-	for range 4 {
+	for range 3 {
 		r.fake.RehashCoordinators()
 		for _, e := range []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator} {
-			r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: e})
+			hit := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: e})
+			if err := hit.Wait(within(t), 1); err != nil {
+				t.Fatal(err)
+			}
 		}
-		requireOpen(t, a, r.session/2)
+		requireOpen(t, a, 0)
 	}
 	if err := m.Alive(within(t)); err != nil {
 		t.Fatal(err)

@@ -30,24 +30,15 @@ func shareAndTakeOver(t *testing.T, r *rig) {
 	alone := join(t, a)
 	requireAll(t, topic, 4, alone)
 
-	type joined struct {
-		a   model.Assignment
-		err error
+	first, second := joinBeside(t, a, alone, b)
+	requireAll(t, topic, 4, first, second)
+	if len(first.Partitions) != 2 {
+		t.Fatalf("%v and %v", first, second)
 	}
-	second := make(chan joined, 1)
-	go func() {
-		x, err := b.Join(within(t))
-		second <- joined{x, err}
-	}()
-	requireEnded(t, a, alone, model.Rejoin)
-	first := join(t, a)
-	other := <-second
-	if other.err != nil {
-		t.Fatal(other.err)
-	}
-	requireAll(t, topic, 4, first, other.a)
-	if len(first.Partitions) != 2 || first.Generation != other.a.Generation || first.Generation <= alone.Generation {
-		t.Fatalf("after %v: %v and %v", alone, first, other.a)
+	for _, tp := range first.Partitions {
+		if !slices.Contains(alone.Partitions, tp) {
+			t.Fatalf("%v came to who had all", tp)
+		}
 	}
 	if first.MemberID != alone.MemberID {
 		t.Fatalf("member %s became %s", alone.MemberID, first.MemberID)
@@ -74,11 +65,7 @@ func TestAMemberThatDrainsForLongStaysInTheGroup(t *testing.T) {
 	topic := r.topic(2)
 	a, b := r.member(r.config(topic, "", topic)), r.member(r.config(topic, "", topic))
 	alone := join(t, a)
-	done := make(chan model.Assignment, 1)
-	go func() {
-		x, _ := b.Join(within(t))
-		done <- x
-	}()
+	done := later(t, b)
 	requireEnded(t, a, alone, model.Rejoin)
 	time.Sleep(r.session * 3 / 2) // a transaction that takes its time
 	if err := a.Alive(within(t)); model.ClassOf(err) != model.Rejoin {
@@ -103,14 +90,7 @@ func TestAStaticRestartTakesOverUnnoticedAtAnOldBroker(t *testing.T) {
 func takeOver(t *testing.T, r *rig) {
 	topic := r.topic(4)
 	a, b := r.member(r.config(topic, "pod-1", topic)), r.member(r.config(topic, "pod-2", topic))
-	first := join(t, a)
-	got := make(chan model.Assignment, 1)
-	go func() {
-		x, _ := b.Join(within(t))
-		got <- x
-	}()
-	requireEnded(t, a, first, model.Rejoin)
-	mine, old := join(t, a), <-got
+	mine, old := joinBeside(t, a, join(t, a), b)
 	requireAll(t, topic, 4, mine, old)
 
 	if err := b.Leave(within(t)); err != nil {
@@ -169,7 +149,8 @@ func TestAStaticLeaderAmongOthersRestartsUnnoticed(t *testing.T) {
 	}
 	topic := r.topic(4)
 	a, b := r.member(r.config(topic, "pod-1", topic)), r.member(r.config(topic, "pod-2", topic))
-	all := settle(t, r, a, b)
+	first, second := joinBeside(t, a, join(t, a), b)
+	all := []model.Assignment{first, second}
 	for i, m := range []*Member{a, b} { // one of them leads
 		if err := m.Leave(within(t)); err != nil {
 			t.Fatal(err)
@@ -182,6 +163,24 @@ func TestAStaticLeaderAmongOthersRestartsUnnoticed(t *testing.T) {
 		if i == 0 {
 			requireOpen(t, all[1], r.session)
 		}
+	}
+}
+
+func TestAStaticMemberThatRestartsDuringARebalanceJoinsIt(t *testing.T) {
+	r := newRig(t)
+	topic := r.topic(4)
+	a, b := r.member(r.config(topic, "pod-1", topic)), r.member(r.config(topic, "pod-2", topic))
+	old := join(t, a)
+	got := later(t, b)
+	requireEnded(t, a, old, model.Rejoin)
+	if err := a.Leave(within(t)); err != nil { // stopped before it could join again
+		t.Fatal(err)
+	}
+	start := time.Now()
+	again := r.member(r.config(topic, "pod-1", topic))
+	requireAll(t, topic, 4, join(t, again), <-got)
+	if took := time.Since(start); took > r.session {
+		t.Fatalf("the group waited %s for the old incarnation", took)
 	}
 }
 
@@ -206,13 +205,7 @@ func TestTheOldIncarnationIsReplacedAndGoesOnAsADynamicMember(t *testing.T) {
 	requireOpen(t, now, 0)
 
 	a.GoDynamic()
-	got := make(chan model.Assignment, 1)
-	go func() {
-		x, _ := a.Join(within(t))
-		got <- x
-	}()
-	requireEnded(t, b, now, model.Rejoin)
-	kept, dynamic := join(t, b), <-got
+	kept, dynamic := joinBeside(t, b, now, a)
 	requireAll(t, topic, 4, kept, dynamic)
 	if dynamic.InstanceID != "" || kept.InstanceID != "pod-1" || len(dynamic.Partitions) != 2 {
 		t.Fatalf("%v and %v", kept, dynamic)

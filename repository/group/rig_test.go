@@ -161,36 +161,33 @@ func join(t *testing.T, m *Member) model.Assignment {
 	return a
 }
 
-// joinAll lets members join one generation together.
-func joinAll(t *testing.T, members ...*Member) []model.Assignment {
+// later runs a join that waits for other members.
+func later(t *testing.T, m *Member) <-chan model.Assignment {
 	t.Helper()
-	out, errs := make([]model.Assignment, len(members)), make([]error, len(members))
-	var wg sync.WaitGroup
-	ctx := within(t)
-	for i, m := range members {
-		wg.Go(func() { out[i], errs[i] = m.Join(ctx) })
-	}
-	wg.Wait()
-	for _, err := range errs {
+	ctx, got := within(t), make(chan model.Assignment, 1)
+	go func() {
+		defer close(got)
+		a, err := m.Join(ctx)
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			return
 		}
-	}
-	return out
+		got <- a
+	}()
+	return got
 }
 
-// settle lets members join again for as long as a generation ends, until all are in the same one and it lasts.
-func settle(t *testing.T, r *rig, members ...*Member) []model.Assignment {
+// joinBeside lets a newcomer into the generation of a member, which joins again when its own has ended.
+func joinBeside(t *testing.T, m *Member, a model.Assignment, newcomer *Member) (first, second model.Assignment) {
 	t.Helper()
-	for range 10 {
-		all := joinAll(t, members...)
-		time.Sleep(r.session / 2) // more than one heartbeat
-		if !slices.ContainsFunc(members, func(m *Member) bool { return m.Err() != nil }) {
-			return all
-		}
+	got := later(t, newcomer)
+	requireEnded(t, m, a, model.Rejoin)
+	first = join(t, m)
+	second = <-got
+	if first.Generation != second.Generation || first.Generation <= a.Generation {
+		t.Fatalf("after %v: %v and %v", a, first, second)
 	}
-	t.Fatal("the group does not settle")
-	return nil
+	return first, second
 }
 
 func requireEnded(t *testing.T, m *Member, a model.Assignment, want model.Class) error {

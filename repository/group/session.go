@@ -81,7 +81,7 @@ func gravity(err error) int {
 // stop: the group waits for the member to join again, and throws it out if it falls silent meanwhile.
 func (s *session) live(ctx context.Context) {
 	interval := s.m.cfg.HeartbeatInterval
-	again := utils.Backoff{Min: interval / 8, Max: interval}
+	again := utils.Backoff{Min: interval / 8, Max: interval / 2}
 	heard, pause := time.Now(), interval
 	for utils.Sleep(ctx, s.within(heard, pause)) == nil {
 		sent := time.Now() // the broker counts from when it hears a heartbeat, which is after this
