@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -15,10 +16,13 @@ type Outgoing struct {
 	sources []model.TopicPartition // what the Source of an origin counts
 }
 
-// origin is where record i of the batch came from.
-func (o Outgoing) origin(i int) model.Origin {
+// record is record i of the batch with the place of the event that it came from.
+func (o Outgoing) record(i int) model.Message {
+	var m model.Message
+	o.Batch.Record(i, &m)
 	at := o.Batch.OriginAt(i)
-	return model.Origin{TopicPartition: o.sources[at.Source], Offset: at.Offset}
+	m.Topic, m.Partition, m.Offset = o.sources[at.Source].Topic, o.sources[at.Source].Partition, at.Offset
+	return m
 }
 
 // Pool keeps builders whose batches were sent, for the next ones. It is safe for concurrent use. A builder whose request
@@ -61,9 +65,10 @@ func (p *Pool) put(b *recordbatch.Builder) {
 // Outbox collects output records in one batch builder for each partition. It is what the service layer writes to; full
 // batches line up behind each other, so that the order within a partition is the order of writing. One goroutine uses it.
 type Outbox struct {
-	pool   *Pool
-	topics []outTopic
-	limit  int
+	producer *Producer
+	pool     *Pool
+	topics   []outTopic
+	limit    int
 
 	sources []model.TopicPartition // all that messages may come from
 	source  int32                  // index of the one that the last message came from
@@ -84,10 +89,10 @@ type slot struct {
 	partition model.TopicPartition
 }
 
-// NewOutbox returns an outbox for topics with the given partition counts, whose batches are closed at the pool's size.
-// Every message written to it comes from one of the sources.
-func NewOutbox(pool *Pool, topics []string, counts []int32, sources []model.TopicPartition) *Outbox {
-	o := &Outbox{pool: pool, limit: pool.size, sources: sources}
+// Outbox returns an outbox of this producer for topics with the given partition counts, whose batches are closed at the
+// pool's size. Every message written to it comes from one of the sources.
+func (p *Producer) Outbox(topics []string, counts []int32, sources []model.TopicPartition) *Outbox {
+	o := &Outbox{producer: p, pool: p.pool, limit: p.pool.size, sources: sources}
 	for i, name := range topics {
 		t := outTopic{name: name, slots: make([]slot, counts[i])}
 		for p := range t.slots {
@@ -143,8 +148,23 @@ func (o *Outbox) Bytes() int { return o.bytes }
 // Count is the number of records since the last Take.
 func (o *Outbox) Count() int { return o.count }
 
+// Parcel is what an outbox collected, addressed by a producer.
+type Parcel struct {
+	producer *Producer
+	batches  []Outgoing
+}
+
+// Produce implements model.Parcel.
+func (p Parcel) Produce(ctx context.Context) ([]model.Refused, error) {
+	return p.producer.Produce(ctx, p.batches)
+}
+
 // Take hands over what was collected, each partition's batches in order.
-func (o *Outbox) Take() []Outgoing {
+func (o *Outbox) Take() model.Parcel {
+	return Parcel{o.producer, o.take()}
+}
+
+func (o *Outbox) take() []Outgoing {
 	out := o.full
 	for i := range o.topics {
 		for j := range o.topics[i].slots {

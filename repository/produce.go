@@ -15,13 +15,6 @@ import (
 // produceTimeout is how long the leader waits for its followers, in milliseconds.
 const produceTimeout = 10_000
 
-// Refused is a record that the broker takes in no form: too large for the topic, invalid, against a policy.
-type Refused struct {
-	Topic  string       // where it was to go
-	Origin model.Origin // the event that it came from
-	Err    error
-}
-
 // Produce sends batches, those of one partition in the order given, and returns when all have been acknowledged by
 // every in-sync replica. A batch that is refused is split until the records at fault stand alone: they are returned,
 // everything else was written.
@@ -32,7 +25,7 @@ type Refused struct {
 // In a transaction a request without an answer ends in an error of class Fenced: whether the batch was written can only
 // be settled by a new epoch, which aborts the transaction. Without transactions the same bytes are sent again; the
 // broker knows them by their sequence.
-func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]Refused, error) {
+func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Refused, error) {
 	var partitions []model.TopicPartition
 	for _, b := range batches {
 		partitions = append(partitions, b.TopicPartition)
@@ -43,7 +36,7 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]Refused, 
 	for _, tp := range partitions {
 		p.written[tp] = true
 	}
-	var refused []Refused
+	var refused []model.Refused
 	for len(batches) > 0 {
 		var round, rest []Outgoing
 		inRound := map[model.TopicPartition]bool{}
@@ -78,7 +71,7 @@ type stamped struct {
 
 // round sends at most one batch for each partition. It returns the halves of the batches that were refused, and the
 // records that cannot be split further.
-func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgoing, refused []Refused, err error) {
+func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgoing, refused []model.Refused, err error) {
 	waiting := make([]stamped, len(batches))
 	for i, b := range batches {
 		b.Batch.Stamp(p.id, p.epoch, p.sequences[b.TopicPartition], p.Transactional())
@@ -111,9 +104,9 @@ func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgo
 }
 
 // split halves a refused batch, or names its only record.
-func split(b Outgoing, why error) ([]Outgoing, []Refused) {
+func split(b Outgoing, why error) ([]Outgoing, []model.Refused) {
 	if b.Batch.Count() <= 1 {
-		return nil, []Refused{{b.Topic, b.origin(0), why}}
+		return nil, []model.Refused{{Topic: b.Topic, Record: b.record(0), Err: why}}
 	}
 	first, second := b.Batch.Split()
 	return []Outgoing{{b.TopicPartition, first, b.sources}, {b.TopicPartition, second, b.sources}}, nil

@@ -178,7 +178,12 @@ func (p *Producer) checkAdded(r *kmsg.AddPartitionsToTxnResponse) error {
 
 // CommitOffsets makes positions part of the transaction, fenced by the member's generation: this is what keeps a
 // member that lost its partitions from committing. Every Produce of the transaction must have been answered before.
+//
+// Without transactions it commits them at once, after everything was produced: at least once.
 func (p *Producer) CommitOffsets(ctx context.Context, group string, member model.Assignment, positions map[model.TopicPartition]model.Position) error {
+	if !p.Transactional() {
+		return NewOffsets(p.client, p.retry, group).Commit(ctx, member, positions)
+	}
 	if err := p.addOffsets(ctx, group); err != nil {
 		return err
 	}
@@ -195,7 +200,7 @@ func (p *Producer) CommitOffsets(ctx context.Context, group string, member model
 		}
 		q.Topics = append(q.Topics, t)
 	}
-	offsets := Offsets{client: p.client, retry: p.retry, group: group}
+	offsets := NewOffsets(p.client, p.retry, group)
 	return p.retry.Do(ctx, "commit offsets in transaction", func(ctx context.Context) error {
 		answer, err := offsets.callCoordinator(ctx, q)
 		if err != nil {

@@ -19,6 +19,8 @@ type Observer interface {
 	Retrying(op string, err error)
 	// Recovered says that an operation that had to be tried again has succeeded.
 	Recovered(op string)
+	// Lost says that messages are gone which were not read yet: the position moved from one offset to another.
+	Lost(partition model.TopicPartition, from, to int64)
 }
 
 // promptly are the codes that pass within milliseconds: a transaction that still writes its markers (51, 88), and the

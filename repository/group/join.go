@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"data-stream-engine/model"
@@ -132,7 +133,7 @@ func reason(client, why string) *string {
 	if client != "" {
 		why = client + ": " + why
 	}
-	why = why[:min(len(why), 255)]
+	why = strings.ToValidUTF8(why[:min(len(why), 255)], "")
 	return &why
 }
 

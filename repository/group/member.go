@@ -7,6 +7,7 @@ package group
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -116,7 +117,7 @@ func (m *Member) Alive(ctx context.Context) error {
 	s := m.current()
 	if s == nil {
 		return &model.Error{Class: model.Rejoin, Op: "heartbeat in group", Subject: m.cfg.Group,
-			Err: fmt.Errorf("not a member yet")}
+			Err: errors.New("not a member yet")}
 	}
 	return s.beat(ctx, s.callTimeout())
 }
@@ -157,8 +158,8 @@ func (m *Member) Leave(ctx context.Context) error {
 		return fmt.Errorf("leave group %s: %w", m.cfg.Group, err)
 	}
 	code := res.ErrorCode
-	for _, g := range res.Members {
-		code = max(code, g.ErrorCode)
+	if code == 0 && len(res.Members) == 1 { // v3 and later answer for each member
+		code = res.Members[0].ErrorCode
 	}
 	if code == unknownMember { // thrown out before: gone is gone
 		code = 0

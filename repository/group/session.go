@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,7 +41,7 @@ func startSession(ctx context.Context, m *Member, who identity, from basis) *ses
 func (s *session) halt(why string) {
 	s.stop()
 	s.tasks.Wait()
-	s.end(&model.Error{Class: model.Rejoin, Op: "generation ended in group", Subject: s.m.cfg.Group, Err: fmt.Errorf("%s", why)})
+	s.end(&model.Error{Class: model.Rejoin, Op: "generation ended in group", Subject: s.m.cfg.Group, Err: errors.New(why)})
 }
 
 func (s *session) cause() error {
@@ -118,7 +119,7 @@ func (s *session) within(heard time.Time, d time.Duration) time.Duration {
 func (s *session) expire(silent time.Duration) {
 	err := &model.Error{Class: model.Fenced, Op: "heartbeat in group", Subject: s.m.cfg.Group,
 		Err:  fmt.Errorf("none was answered for %s", silent.Round(time.Millisecond)),
-		Hint: fmt.Sprintf("SESSION_TIMEOUT=%s is over: the group has given this member's partitions away", s.m.cfg.SessionTimeout)}
+		Hint: fmt.Sprintf("SESSION_TIMEOUT=%s is over: the group may have given this member's partitions away", s.m.cfg.SessionTimeout)}
 	if s.end(err) {
 		s.m.log.Warn().AnErr("reason", err).Int32("generation", s.who.generation).Msg("rebalance: session expired")
 	}

@@ -9,6 +9,7 @@ package recordbatch
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 )
 
 // Where the fields of a batch lie, in bytes from its start (org.apache.kafka.common.record.DefaultRecordBatch).
@@ -65,7 +66,7 @@ func (h *header) has(bit int16) bool { return h.attributes&bit != 0 }
 // plausible tells whether the numbers can be those of a batch that a broker has written. A compacted batch may count
 // fewer records than its offsets span, never more.
 func (h *header) plausible() bool {
-	return h.base >= 0 && h.last >= h.base && h.count >= 0 && int64(h.count) <= h.last-h.base+1
+	return h.base >= 0 && h.last >= h.base && h.last < math.MaxInt64 && h.count >= 0 && int64(h.count) <= h.last-h.base+1
 }
 
 // parseHeader decodes the head of a batch of at least headerSize bytes.

@@ -1,0 +1,117 @@
+package repository
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
+	"data-stream-engine/repository/recordbatch"
+)
+
+// fetched is one partition of a Fetch answer; set lies in the answer.
+type fetched struct {
+	model.TopicPartition
+	code    int16
+	stable  int64 // last stable offset: where a read_committed reader's log ends
+	aborted []recordbatch.Aborted
+	set     []byte
+}
+
+// whole tells whether the set holds more than a beginning of its first batch.
+func (f *fetched) whole() bool {
+	const sizeEnd = 12 // base offset and size
+	return len(f.set) > sizeEnd && int64(binary.BigEndian.Uint32(f.set[8:]))+sizeEnd <= int64(len(f.set))
+}
+
+// appendFetch encodes a Fetch v11 request without a fetch session (KIP-227), for it asks for all its partitions anyway.
+func appendFetch(b []byte, waitMillis, least, most int32, claimed []claim) []byte {
+	be := binary.BigEndian
+	b = be.AppendUint32(b, 1<<32-1) // replica -1: a consumer
+	b = be.AppendUint32(b, uint32(waitMillis))
+	b = be.AppendUint32(b, uint32(least))
+	b = be.AppendUint32(b, uint32(most))
+	b = append(b, readCommitted)
+	b = be.AppendUint32(b, 0)       // session id
+	b = be.AppendUint32(b, 1<<32-1) // session epoch -1: none
+	topics := map[string][]claim{}
+	var names []string
+	for _, c := range claimed {
+		if topics[c.Topic] == nil {
+			names = append(names, c.Topic)
+		}
+		topics[c.Topic] = append(topics[c.Topic], c)
+	}
+	share := max(int(most)/len(claimed), 64<<10)
+	b = be.AppendUint32(b, uint32(len(names)))
+	for _, name := range names {
+		b = appendString(b, name)
+		b = be.AppendUint32(b, uint32(len(topics[name])))
+		for _, c := range topics[name] {
+			b = be.AppendUint32(b, uint32(c.Partition))
+			b = be.AppendUint32(b, uint32(c.epoch))
+			b = be.AppendUint64(b, uint64(c.offset))
+			b = be.AppendUint64(b, 1<<64-1) // log start offset: a follower's business
+			b = be.AppendUint32(b, uint32(share))
+		}
+	}
+	b = be.AppendUint32(b, 0) // forgotten topics
+	return appendString(b, "")
+}
+
+// readFetch decodes a Fetch v11 answer. The record sets stay where they are.
+func readFetch(body []byte, parts []fetched) ([]fetched, error) {
+	r := reader{rest: body}
+	r.int32() // throttle time
+	if err := broker.Check("fetch", "", r.int16()); err != nil {
+		return parts, err
+	}
+	r.int32() // session id
+	for topics := r.int32(); topics > 0 && !r.short; topics-- {
+		name := r.string()
+		for n := r.int32(); n > 0 && !r.short; n-- {
+			f := fetched{TopicPartition: model.TopicPartition{Topic: name, Partition: r.int32()}, code: r.int16()}
+			r.int64() // high watermark
+			f.stable = r.int64()
+			r.int64() // log start offset
+			for aborted := r.int32(); aborted > 0 && !r.short; aborted-- {
+				f.aborted = append(f.aborted, recordbatch.Aborted{ProducerID: r.int64(), FirstOffset: r.int64()})
+			}
+			r.int32() // preferred read replica
+			if size := r.int32(); size > 0 {
+				f.set = r.take(int(size))
+			}
+			parts = append(parts, f)
+		}
+	}
+	if r.short {
+		return parts, &model.Error{Class: model.Transient, Op: "read the answer to Fetch", Err: errors.New("it is cut short")}
+	}
+	return parts, nil
+}
+
+// records is a read of one fetched partition, through the stream's one reader.
+type records struct {
+	*recordbatch.Reader
+	model.TopicPartition
+}
+
+func (s *Stream) records(f *fetched, from int64) model.Records {
+	s.reader.Reset(f.set, from, f.aborted)
+	return records{s.reader, f.TopicPartition}
+}
+
+// Next implements model.Records.
+func (r records) Next(m *model.Message) bool {
+	m.Topic, m.Partition = r.Topic, r.Partition
+	return r.Reader.Next(m)
+}
+
+// Err implements model.Records.
+func (r records) Err() error {
+	var bad *recordbatch.BatchError
+	if err := r.Reader.Err(); errors.As(err, &bad) {
+		return &model.BadBatch{TopicPartition: r.TopicPartition, FirstOffset: bad.FirstOffset, LastOffset: bad.LastOffset, Code: bad.Code, Err: bad.Err}
+	}
+	return nil
+}

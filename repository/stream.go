@@ -1,0 +1,213 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
+	"data-stream-engine/repository/recordbatch"
+	"data-stream-engine/utils"
+)
+
+// SourceConfig is how a source asks for messages.
+type SourceConfig struct {
+	MaxBytes      int           // most that one answer should hold
+	MaxBatchBytes int           // most that one record batch may inflate to
+	Wait          time.Duration // how long a broker may wait for more while messages are coming
+}
+
+// Source opens streams over partitions.
+type Source struct {
+	client   *broker.Client
+	observer Observer
+	cfg      SourceConfig
+}
+
+// NewSource returns a source.
+func NewSource(client *broker.Client, observer Observer, cfg SourceConfig) *Source {
+	return &Source{client: client, observer: observer, cfg: cfg}
+}
+
+const (
+	// metadataInterval is how often a stream looks whether its topics are still the same ones.
+	metadataInterval = 10 * time.Second
+	// leaderInterval is how often it looks for the leader of a partition that has none.
+	leaderInterval = 500 * time.Millisecond
+)
+
+// Stream fetches a set of partitions: one loop for each leader, each with one request under way and two buffers, so
+// that the next answer arrives while one is being processed and memory stays bounded however long the backlog is.
+type Stream struct {
+	client   *broker.Client
+	observer Observer
+	cfg      SourceConfig
+	reader   *recordbatch.Reader // shared: partitions are read one after the other
+
+	out    chan *model.Fetch
+	broken chan error // capacity 1: the first error that ends the stream
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+
+	mu      sync.Mutex
+	parts   map[model.TopicPartition]*part
+	order   []*part
+	running map[int32]bool
+	topics  map[string][16]byte // ids at the start
+}
+
+// part is one partition of a stream. A loop that has claimed it owns everything but version, until it lets go.
+type part struct {
+	model.TopicPartition
+	offset    int64
+	leader    int32
+	epoch     int32
+	busy      bool
+	failing   bool
+	failures  int
+	notBefore time.Time
+	version   int // counts seeks
+}
+
+// Open starts fetching from the given positions. It ends with Close.
+func (s *Source) Open(ctx context.Context, positions map[model.TopicPartition]model.Position) (*Stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	st := &Stream{
+		client: s.client, observer: s.observer, cfg: s.cfg, cancel: cancel,
+		reader: recordbatch.NewReader(s.cfg.MaxBatchBytes, recordbatch.ReadCommitted),
+		out:    make(chan *model.Fetch), broken: make(chan error, 1),
+		parts: map[model.TopicPartition]*part{}, running: map[int32]bool{}, topics: map[string][16]byte{},
+	}
+	for tp, pos := range positions {
+		p := &part{TopicPartition: tp, offset: pos.Offset, leader: -1}
+		st.parts[tp], st.order = p, append(st.order, p)
+	}
+	if err := st.refresh(ctx); err != nil {
+		cancel()
+		return nil, err
+	}
+	st.loops.Go(func() { st.watch(ctx) })
+	return st, nil
+}
+
+// Next waits for the next answer of any broker. An error ends the stream: class Recreated when a topic is another one
+// now, otherwise that of ctx.
+func (s *Stream) Next(ctx context.Context) (*model.Fetch, error) {
+	for {
+		select {
+		case f := <-s.out:
+			if s.dropStale(f); len(f.Parts) > 0 {
+				return f, nil
+			}
+			f.Release()
+		case err := <-s.broken:
+			return nil, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// dropStale removes what was fetched before a seek.
+func (s *Stream) dropStale(f *model.Fetch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := f.Parts[:0]
+	for _, p := range f.Parts {
+		if s.parts[p.TopicPartition].version == p.Version {
+			kept = append(kept, p)
+		}
+	}
+	f.Parts = kept
+}
+
+// Seek makes the next messages of a partition those from offset on. What was fetched already is dropped.
+func (s *Stream) Seek(tp model.TopicPartition, offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.parts[tp]; p != nil {
+		p.version++
+		p.offset = offset
+	}
+}
+
+// Close stops fetching and waits until every loop has ended. Buffers that were handed out stay valid.
+func (s *Stream) Close() {
+	s.cancel()
+	s.loops.Wait()
+}
+
+// watch looks from time to time whether the topics are still the same ones and who leads their partitions, and more
+// often while a partition has no leader.
+func (s *Stream) watch(ctx context.Context) {
+	last := time.Now()
+	for utils.Sleep(ctx, leaderInterval) == nil {
+		if time.Since(last) < metadataInterval && !s.leaderless() {
+			continue
+		}
+		last = time.Now()
+		if err := s.refresh(ctx); err == nil {
+			s.observer.Recovered("refresh metadata")
+		} else if ctx.Err() == nil {
+			s.observer.Retrying("refresh metadata", err)
+		}
+	}
+}
+
+func (s *Stream) leaderless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.order, func(p *part) bool { return p.leader < 0 })
+}
+
+// refresh asks for the leaders of all partitions and starts a loop for each leader that has none.
+func (s *Stream) refresh(ctx context.Context) error {
+	names := map[string]bool{}
+	for _, p := range s.order {
+		names[p.Topic] = true
+	}
+	for name := range names {
+		topics, err := s.client.RefreshTopics(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := s.lead(ctx, topics[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id, known := s.topics[t.Name]; known && id != t.ID {
+		err := &model.Error{Class: model.Recreated, Op: "fetch topic", Subject: t.Name, Err: fmt.Errorf("it was deleted and created again")}
+		s.fail(err)
+		return err
+	}
+	s.topics[t.Name] = t.ID
+	for _, p := range s.order {
+		if p.Topic != t.Name || int(p.Partition) >= len(t.Leaders) {
+			continue
+		}
+		p.leader, p.epoch = t.Leaders[p.Partition], t.Epochs[p.Partition]
+		if p.leader >= 0 && !s.running[p.leader] {
+			s.running[p.leader] = true
+			l := newLoop(s, p.leader)
+			s.loops.Go(func() { l.run(ctx) })
+		}
+	}
+	return nil
+}
+
+// fail ends the stream for whoever calls Next.
+func (s *Stream) fail(err error) {
+	select {
+	case s.broken <- err:
+	default: // an earlier one stands
+	}
+}
