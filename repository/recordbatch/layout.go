@@ -3,7 +3,7 @@
 // fetched.
 //
 // It knows bytes only. It never talks to a broker, and what it is given to read never makes it panic, loop for ever,
-// or allocate more than its bound: a broken batch is a BatchError that names its offsets and can be stepped over.
+// or decompress beyond its bound: a broken batch is a BatchError that names its offsets and can be stepped over.
 package recordbatch
 
 import (

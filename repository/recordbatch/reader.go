@@ -40,8 +40,9 @@ type Reader struct {
 // keepHeaders is how many headers' room a Reader keeps; a record with more is rare, and may be meant to hurt.
 const keepHeaders = 1024
 
-// NewReader makes a reader. A batch whose records take more than maxBatchBytes when decompressed is refused, and no
-// more than that is allocated to find out.
+// NewReader makes a reader. A batch whose records take more than maxBatchBytes when decompressed is refused, and the
+// buffer does not grow beyond that to find out. Batches that are not compressed are read at any size: they are in memory
+// already.
 func NewReader(maxBatchBytes int, isolation Isolation) *Reader {
 	return &Reader{isolation: isolation, inflater: inflater{max: max(maxBatchBytes, 1)}}
 }
