@@ -17,3 +17,12 @@ type Position struct {
 	LeaderEpoch int32
 	Metadata    string
 }
+
+// Start is where the partitions of an assignment are to be read from.
+type Start struct {
+	Positions map[TopicPartition]Position
+	// Recreated are topics whose committed offsets belong to a deleted topic of the same name.
+	Recreated []string
+	// New are the partitions without a committed offset.
+	New []TopicPartition
+}

@@ -20,6 +20,7 @@ type FetchedPartition struct {
 	Version int
 	// HighWatermark is the end of the partition at the time of the answer, as far as a read_committed reader can see.
 	HighWatermark int64
+	Bytes         int
 	// Open starts reading. The records of one partition are read to the end before those of the next are opened.
 	Open func() Records
 }

@@ -191,7 +191,7 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 		c.part.offset, _ = recordbatch.LastOffset(got.set, c.offset)
 		f.Bytes += len(got.set)
 		f.Parts = append(f.Parts, model.FetchedPartition{
-			TopicPartition: got.TopicPartition, Version: c.version, HighWatermark: got.stable,
+			TopicPartition: got.TopicPartition, Version: c.version, HighWatermark: got.stable, Bytes: len(got.set),
 			Open: func() model.Records { return l.s.records(got, c.offset) },
 		})
 	}

@@ -15,11 +15,13 @@ type Offsets struct {
 	client *broker.Client
 	retry  Retry
 	group  string
+	// fromLatest: a group without committed offsets begins at the end of the partitions.
+	fromLatest bool
 }
 
-// NewOffsets returns the offsets of a group.
-func NewOffsets(client *broker.Client, retry Retry, group string) *Offsets {
-	return &Offsets{client: client, retry: retry, group: group}
+// NewOffsets returns the offsets of a group. With fromLatest a group without committed offsets begins at the end.
+func NewOffsets(client *broker.Client, retry Retry, group string, fromLatest bool) *Offsets {
+	return &Offsets{client: client, retry: retry, group: group, fromLatest: fromLatest}
 }
 
 // Stable returns the committed positions of those partitions that have one. It waits until no transaction that may

@@ -182,7 +182,7 @@ func (p *Producer) checkAdded(r *kmsg.AddPartitionsToTxnResponse) error {
 // Without transactions it commits them at once, after everything was produced: at least once.
 func (p *Producer) CommitOffsets(ctx context.Context, group string, member model.Assignment, positions map[model.TopicPartition]model.Position) error {
 	if !p.Transactional() {
-		return NewOffsets(p.client, p.retry, group).Commit(ctx, member, positions)
+		return NewOffsets(p.client, p.retry, group, false).Commit(ctx, member, positions)
 	}
 	if err := p.addOffsets(ctx, group); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (p *Producer) CommitOffsets(ctx context.Context, group string, member model
 		}
 		q.Topics = append(q.Topics, t)
 	}
-	offsets := NewOffsets(p.client, p.retry, group)
+	offsets := NewOffsets(p.client, p.retry, group, false)
 	return p.retry.Do(ctx, "commit offsets in transaction", func(ctx context.Context) error {
 		answer, err := offsets.callCoordinator(ctx, q)
 		if err != nil {

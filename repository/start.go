@@ -40,25 +40,16 @@ func parseCommitText(s string) (commitText, bool) {
 	return c, true
 }
 
-// Start is where the partitions of an assignment are to be read from.
-type Start struct {
-	Positions map[model.TopicPartition]model.Position
-	// Recreated are topics whose committed offsets belong to a deleted topic of the same name.
-	Recreated []string
-	// New are the partitions without a committed offset.
-	New []model.TopicPartition
-}
-
 // Start returns where to read each partition of an assignment from. Positions that were not committed before are
 // committed at once, so that they hold even if the first event comes after the next restart.
-func (o *Offsets) Start(ctx context.Context, member model.Assignment, fromLatest bool) (Start, error) {
-	var s Start
+func (o *Offsets) Start(ctx context.Context, member model.Assignment) (model.Start, error) {
+	var s model.Start
 	committed, err := o.Stable(ctx, member.Partitions)
 	if err != nil {
 		return s, err
 	}
 	err = o.retry.Do(ctx, "find start offsets", func(ctx context.Context) error {
-		s, err = o.resolve(ctx, member.Partitions, committed, fromLatest)
+		s, err = o.resolve(ctx, member.Partitions, committed)
 		return err
 	})
 	if err != nil || len(s.New) == 0 {
@@ -71,8 +62,8 @@ func (o *Offsets) Start(ctx context.Context, member model.Assignment, fromLatest
 	return s, o.Commit(ctx, member, first)
 }
 
-func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition, committed map[model.TopicPartition]model.Position, fromLatest bool) (Start, error) {
-	s := Start{Positions: make(map[model.TopicPartition]model.Position, len(partitions))}
+func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition, committed map[model.TopicPartition]model.Position) (model.Start, error) {
+	s := model.Start{Positions: make(map[model.TopicPartition]model.Position, len(partitions))}
 	ends := map[int64][]model.TopicPartition{}
 	for topic, numbers := range byTopic(partitions) {
 		topics, err := o.client.RefreshTopics(ctx, topic)
@@ -99,7 +90,7 @@ func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition
 			s.New = append(s.New, tp)
 			s.Positions[tp] = model.Position{LeaderEpoch: -1, Metadata: now.String()}
 			end := earliest // a partition that was added later is read from its beginning
-			if fromLatest && !recreated && (known == 0 || int(n) < known) {
+			if o.fromLatest && !recreated && (known == 0 || int(n) < known) {
 				end = latest
 			}
 			ends[end] = append(ends[end], tp)

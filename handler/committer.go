@@ -1,0 +1,108 @@
+package handler
+
+import (
+	"context"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service"
+)
+
+// step is one piece of a transaction's life, in order: its beginning, any number of parcels, its commit.
+type step struct {
+	begin  bool
+	parcel model.Parcel // nil: none
+	commit *batch       // nil: the transaction goes on
+}
+
+// committer drives the producer: one transaction after the other, while the next messages are fetched and processed.
+type committer struct {
+	*Engine
+	member    model.Assignment
+	processor *service.Processor // for dead letters of what the broker refuses
+	outbox    Outbox             // for the same
+
+	steps  chan step
+	failed chan struct{} // closed when err is set
+	done   chan struct{}
+	err    error
+
+	opened  time.Time
+	refused refusals
+}
+
+// start runs the committer until its steps end or one fails.
+func (c *committer) start(ctx context.Context) {
+	c.steps, c.failed, c.done = make(chan step, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(c.done)
+		for s := range c.steps {
+			if c.err != nil {
+				continue // nobody waits for it any more; the channel is drained so that it can be closed
+			}
+			if err := c.take(ctx, s); err != nil {
+				c.err = c.explain(err)
+				close(c.failed)
+			}
+		}
+	}()
+}
+
+// finish waits for the steps that were handed over, and returns the first error.
+func (c *committer) finish() error {
+	close(c.steps)
+	<-c.done
+	return c.err
+}
+
+func (c *committer) take(ctx context.Context, s step) error {
+	producer := c.writer.Producer
+	if s.begin {
+		c.opened, c.refused = time.Now(), refusals{}
+		if err := producer.Begin(ctx, c.cfg.Group); err != nil {
+			return err
+		}
+	}
+	if s.parcel != nil {
+		if err := c.produce(ctx, s.parcel); err != nil {
+			return err
+		}
+	}
+	if s.commit == nil {
+		return nil
+	}
+	started := time.Now()
+	if err := producer.CommitOffsets(ctx, c.cfg.Group, c.member, s.commit.positions); err != nil {
+		return err
+	}
+	if err := producer.End(ctx, true); err != nil {
+		return err
+	}
+	c.committed(s.commit, started)
+	return nil
+}
+
+// explain tells a transaction that was given up because it took too long from one that somebody else ended.
+func (c *committer) explain(err error) error {
+	if took := time.Since(c.opened); model.ClassOf(err) == model.Fenced && took >= c.cfg.TransactionTimeout*4/5 {
+		return &model.Error{Class: model.TimedOut, Op: "commit within TRANSACTION_TIMEOUT", Err: err}
+	}
+	return err
+}
+
+// committed counts what is final now.
+func (c *committer) committed(b *batch, started time.Time) {
+	now := time.Now()
+	b.result.Forwarded -= c.refused.events
+	b.result.DeadLetters += c.refused.events
+	c.watch.Metrics.Batch(b.result, b.took)
+	c.watch.Metrics.Committed(now.Sub(started))
+	if c.cfg.ExactlyOnce {
+		c.watch.Metrics.Transaction(TransactionCommitted)
+	}
+	if b.oldest > 0 {
+		c.watch.Metrics.EndToEnd(now.Sub(time.UnixMilli(b.oldest)))
+	}
+	c.watch.Moved(b.result)
+	c.limit.grow()
+}

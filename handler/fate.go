@@ -1,0 +1,241 @@
+package handler
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/utils"
+)
+
+// abortTimeout bounds the attempt to abort a transaction that cannot be committed. Without it the transaction ends
+// with the next epoch, or when its timeout is over.
+const abortTimeout = 3 * time.Second
+
+// Run works until ctx ends; then it finishes and commits what it has begun, within Config.ShutdownTimeout, and leaves
+// the group. No error of a broker, an event or the group ends it.
+func (e *Engine) Run(ctx context.Context) error {
+	// What is under way when ctx ends is finished with a context of its own.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if utils.Sleep(work, e.cfg.ShutdownTimeout) == nil {
+			e.log.Error().Dur("timeout", e.cfg.ShutdownTimeout).Msg("could not finish in SHUTDOWN_TIMEOUT: the open transaction is left to be aborted")
+			cancel()
+		}
+	})()
+	for ctx.Err() == nil {
+		member, err := e.ports.Membership.Join(ctx)
+		if err != nil {
+			e.decide(ctx, work, err)
+			continue
+		}
+		e.watch.Metrics.Rebalanced()
+		e.hold(ctx, work, member)
+		for _, tp := range member.Partitions {
+			e.watch.Metrics.DropLag(tp)
+		}
+	}
+	if err := e.ports.Membership.Leave(work); err != nil {
+		e.log.Warn().Err(err).Msg("could not leave the group: its other members wait for SESSION_TIMEOUT")
+		return nil
+	}
+	return nil
+}
+
+// hold works on one assignment for as long as the group lets us.
+func (e *Engine) hold(ctx, work context.Context, member model.Assignment) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := e.live(ctx, work, member)
+		if err == nil || time.Since(began) > 2*operatorMax {
+			e.pace.reset()
+		}
+		if rejoin := e.decide(ctx, work, err); rejoin {
+			return
+		}
+		select {
+		case <-member.Ended:
+			if err := e.ports.Heartbeat.Err(); err != nil && model.ClassOf(err) == model.Replaced {
+				e.replaced()
+			}
+			return
+		default:
+		}
+	}
+}
+
+// live prepares a run and consumes until it ends.
+func (e *Engine) live(ctx, work context.Context, member model.Assignment) error {
+	if len(member.Partitions) == 0 {
+		return e.standBy(ctx, member)
+	}
+	stopped, stop := context.WithCancel(ctx)
+	defer stop()
+	onClose(stopped, member.Ended, stop)
+	if err := e.prepare(stopped); err != nil {
+		return e.unlessOver(stopped, err)
+	}
+	start, err := e.ports.Offsets.Start(stopped, member)
+	if err != nil {
+		return e.unlessOver(stopped, err)
+	}
+	for _, topic := range start.Recreated {
+		e.log.Warn().Str("topic", topic).Msg("the topic was deleted and created again: reading it from its beginning")
+	}
+	r, err := e.newRun(stopped, work, member, start)
+	if err != nil {
+		return e.unlessOver(stopped, err)
+	}
+	onClose(stopped, r.committer.failed, stop)
+	e.watch.Working(len(member.Partitions))
+	return r.finish(r.consume(stopped))
+}
+
+// onClose calls f when the channel is closed, unless ctx ends before.
+func onClose(ctx context.Context, closed <-chan struct{}, f func()) {
+	go func() {
+		select {
+		case <-closed:
+			f()
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (e *Engine) unlessOver(ctx context.Context, err error) error {
+	if model.Stopped(ctx, err) {
+		return nil
+	}
+	return err
+}
+
+// prepare makes sure that the producer has an epoch and nothing of unknown outcome.
+func (e *Engine) prepare(ctx context.Context) error {
+	if e.clean {
+		return nil
+	}
+	if err := e.writer.Producer.Init(ctx); err != nil {
+		return err
+	}
+	e.clean = true
+	return nil
+}
+
+func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
+	outbox, err := e.writer.NewOutbox(ctx, member.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := e.ports.Source.Open(ctx, start.Positions)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{
+		Engine: e, member: member, stream: stream, outbox: outbox, processor: e.processor, stopped: ctx,
+		positions: start.Positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(),
+		committer: &committer{Engine: e, member: member, processor: e.processor.Clone(), outbox: spare},
+	}
+	r.pending = r.blank()
+	r.committer.start(work)
+	return r, nil
+}
+
+// decide does what the class of an error asks for; nothing else does. It tells whether to join the group again.
+func (e *Engine) decide(ctx, work context.Context, err error) (rejoin bool) {
+	if err == nil || model.Stopped(ctx, err) {
+		return false
+	}
+	class := model.ClassOf(err)
+	if class == model.Recreated { // what was read of the old topic is committed
+		e.log.Warn().Err(err).Msg("starting anew on the new topic")
+		return false
+	}
+	e.drop(work, class)
+	switch class {
+	case model.Fenced:
+		e.log.Warn().Err(err).Msg("the transaction is given up: its events are processed again with a new producer epoch")
+		return e.lostToAnother(work)
+	case model.TimedOut:
+		e.log.Warn().Err(err).Int("records", e.limit.shrink()).Msg("the transaction took too long: trying again with fewer records in one")
+		return e.lostToAnother(work)
+	case model.Rejoin:
+		e.log.Info().Err(err).Msg("the group moved on: what is not committed is dropped, joining again")
+		return true
+	case model.Replaced:
+		e.replaced()
+		return true
+	default:
+		e.watch.Failing(err)
+		e.pace.wait(ctx, class)
+		return false
+	}
+}
+
+// drop aborts an open transaction and forgets the producer's epoch: what is not committed will be processed again.
+func (e *Engine) drop(ctx context.Context, class model.Class) {
+	if !e.clean {
+		return
+	}
+	e.clean = false
+	outcome := TransactionAborted
+	if class == model.Fenced {
+		outcome = TransactionUnknown // aborted by whoever fenced us, or by our next epoch
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, abortTimeout)
+		defer cancel()
+		if err := e.writer.Producer.End(ctx, false); err != nil {
+			e.log.Warn().Err(err).Msg("could not abort the transaction: the next epoch does")
+		}
+	}
+	e.watch.Metrics.Transaction(outcome)
+}
+
+// lostToAnother finds out who ended a transaction: another process with our INSTANCE_ID, or the coordinator, which
+// gives up what takes too long.
+func (e *Engine) lostToAnother(ctx context.Context) bool {
+	err := e.ports.Heartbeat.Alive(ctx)
+	if err == nil || model.ClassOf(err) != model.Replaced {
+		return false
+	}
+	e.replaced()
+	return true
+}
+
+// replaced goes on under a random identity when another process has ours.
+func (e *Engine) replaced() {
+	e.watch.Metrics.Fenced()
+	e.ports.Membership.GoDynamic()
+	e.become("")
+}
+
+// become takes an identity, and with it a transactional id. An empty one is made up.
+func (e *Engine) become(identity string) {
+	if identity == "" {
+		identity = rand.Text()
+	}
+	e.clean = false
+	e.writer = e.ports.NewWriter(identity)
+}
+
+// standBy waits without partitions: there are more instances than partitions.
+func (e *Engine) standBy(ctx context.Context, member model.Assignment) error {
+	e.watch.StandBy()
+	tick := time.NewTicker(idle)
+	defer tick.Stop()
+	for {
+		e.watch.Progress.Made()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-member.Ended:
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package handler
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/utils"
+)
+
+// limit is how many records one transaction may hold: the setting, or less after one took too long. It is safe for
+// concurrent use.
+type limit struct {
+	most    int64
+	current *atomic.Int64
+}
+
+func newLimit(most int) limit {
+	l := limit{most: int64(most), current: new(atomic.Int64)}
+	l.current.Store(l.most)
+	return l
+}
+
+func (l limit) get() int { return int(l.current.Load()) }
+
+// shrink halves it, down to one record, and returns it.
+func (l limit) shrink() int {
+	half := max(l.current.Load()/2, 1)
+	l.current.Store(half)
+	return int(half)
+}
+
+// grow doubles it, up to the setting.
+func (l limit) grow() {
+	if now := l.current.Load(); now < l.most {
+		l.current.Store(min(2*now, l.most))
+	}
+}
+
+// pace is the pause between attempts at one thing: short for what passes, long for what an operator has to mend.
+type pace struct {
+	transient, operator utils.Backoff
+}
+
+const (
+	operatorMin = 2 * time.Second
+	operatorMax = 30 * time.Second
+)
+
+func (p *pace) wait(ctx context.Context, class model.Class) {
+	b := &p.transient
+	if class != model.Transient {
+		b = &p.operator
+		b.Min, b.Max = operatorMin, operatorMax
+	}
+	_ = b.Wait(ctx) // an ended ctx is noticed by the caller's loop
+}
+
+func (p *pace) reset() {
+	p.transient.Reset()
+	p.operator.Reset()
+}

@@ -1,0 +1,89 @@
+package handler
+
+import (
+	"context"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service"
+)
+
+// Membership is this process's place in the consumer group.
+type Membership interface {
+	// Join returns what a new generation gives to this member. It blocks while the group rebalances.
+	Join(ctx context.Context) (model.Assignment, error)
+	// Leave ends the membership.
+	Leave(ctx context.Context) error
+	// GoDynamic gives up an INSTANCE_ID that another process took.
+	GoDynamic()
+}
+
+// Heartbeat tells how the group sees this member.
+type Heartbeat interface {
+	// Alive asks now: nil, or the class of why not.
+	Alive(ctx context.Context) error
+	// Err is why the last assignment's Ended was closed.
+	Err() error
+}
+
+// Offsets are the group's committed positions.
+type Offsets interface {
+	// Start is where to read each partition of an assignment from.
+	Start(ctx context.Context, member model.Assignment) (model.Start, error)
+}
+
+// Source opens streams of messages.
+type Source interface {
+	Open(ctx context.Context, from map[model.TopicPartition]model.Position) (Stream, error)
+	// Lookup fetches one message again.
+	Lookup(ctx context.Context, at model.Origin, see func(*model.Message) error) error
+}
+
+// Stream is an open source.
+type Stream interface {
+	Next(ctx context.Context) (*model.Fetch, error)
+	Seek(tp model.TopicPartition, offset int64)
+	Close()
+}
+
+// Producer writes parcels, in transactions if it is transactional. One goroutine uses it.
+type Producer interface {
+	// Init gets a new epoch, which fences earlier producers with the same transactional id and aborts what they left.
+	Init(ctx context.Context) error
+	Transaction
+}
+
+// Transaction is the life of one transaction, parcels aside, which write themselves.
+type Transaction interface {
+	// Begin opens it ahead of its first parcel.
+	Begin(ctx context.Context, group string) error
+	// CommitOffsets makes positions part of it, fenced by the member's generation.
+	CommitOffsets(ctx context.Context, group string, member model.Assignment, positions map[model.TopicPartition]model.Position) error
+	// End commits or aborts it.
+	End(ctx context.Context, commit bool) error
+}
+
+// Outbox collects output records. One goroutine uses it.
+type Outbox interface {
+	service.Sink
+	// Bytes is the size of what was collected since the last Take.
+	Bytes() int
+	// Take hands it over.
+	Take() model.Parcel
+}
+
+// Writer is a producer and the outboxes whose parcels it writes.
+type Writer struct {
+	Producer Producer
+	// NewOutbox makes an outbox for messages of the given partitions.
+	NewOutbox func(ctx context.Context, sources []model.TopicPartition) (Outbox, error)
+}
+
+// Ports are all that the engine needs from outside.
+type Ports struct {
+	Membership Membership
+	Heartbeat  Heartbeat
+	Offsets    Offsets
+	Source     Source
+	// NewWriter makes the writer of one identity: the INSTANCE_ID, or a random name.
+	NewWriter func(identity string) Writer
+}

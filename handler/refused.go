@@ -1,0 +1,102 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"data-stream-engine/model"
+)
+
+// refusals are the records of one transaction that the broker took in no form.
+type refusals struct {
+	events int // whose dead letter counts instead of what was to be forwarded
+	seen   map[model.Origin]bool
+}
+
+// produce writes a parcel. Records that the broker refuses become dead letters of the events that they came from,
+// inside the same transaction.
+func (c *committer) produce(ctx context.Context, parcel model.Parcel) error {
+	refused, err := parcel.Produce(ctx)
+	for len(refused) > 0 && err == nil {
+		for i := range refused {
+			if err := c.bury(ctx, &refused[i]); err != nil {
+				return err
+			}
+		}
+		refused, err = c.outbox.Take().Produce(ctx)
+	}
+	return err
+}
+
+func (c *committer) bury(ctx context.Context, r *model.Refused) error {
+	at := model.Origin{TopicPartition: model.TopicPartition{Topic: r.Record.Topic, Partition: r.Record.Partition}, Offset: r.Record.Offset}
+	c.log.Warn().Str("topic", at.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).Str("output", r.Topic).Err(r.Err).
+		Msg("the broker refuses a record: it becomes a dead letter")
+	if r.Topic == c.processor.Topics()[model.DeadLetters] {
+		return c.shorten(r)
+	}
+	if c.refused.seen[at] {
+		return nil // another output of the same event was refused before: one dead letter is enough
+	}
+	if c.refused.seen == nil {
+		c.refused.seen = map[model.Origin]bool{}
+	}
+	c.refused.seen[at] = true
+	c.refused.events++
+	why := model.Reason{Stage: model.StageProduce, Code: refusalCode(r.Err), Message: r.Err.Error()}
+	err := c.ports.Source.Lookup(ctx, at, func(m *model.Message) error {
+		c.processor.DeadLetter(c.outbox, m, why, time.Now())
+		return nil
+	})
+	if model.ClassOf(err) == model.DataLost {
+		m := model.Message{Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, Timestamp: r.Record.Timestamp}
+		why.Message += "; the event itself has left the source topic"
+		c.processor.DeadRange(c.outbox, &m, at.Offset, why, time.Now())
+		return nil
+	}
+	return err
+}
+
+// shortenTo are the sizes to which the value of a dead letter is cut that its topic refuses.
+var shortenTo = [...]int{100_000, 10_000, 1_000, 0}
+
+const truncatedHeader = "stream-engine.truncated"
+
+// shorten writes a dead letter that its topic refuses once more with less of its value.
+func (c *committer) shorten(r *model.Refused) error {
+	i := slices.IndexFunc(shortenTo[:], func(n int) bool { return n < len(r.Record.Value) })
+	if i < 0 {
+		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
+			Hint: "it refuses even a dead letter without a value: check its max.message.bytes and cleanup.policy"}
+	}
+	m := &r.Record
+	headers := m.Headers
+	if !slices.ContainsFunc(headers, func(h model.Header) bool { return string(h.Key) == truncatedHeader }) {
+		headers = append(slices.Clip(headers), model.Header{Key: []byte(truncatedHeader), Value: fmt.Append(nil, len(m.Value))})
+	}
+	value := c.outbox.Open(model.DeadLetters, m.Partition%c.outbox.Partitions(model.DeadLetters), m, m.Key, shortenTo[i])
+	c.outbox.Close(append(value, m.Value[:shortenTo[i]]...), headers)
+	return nil
+}
+
+// refusalCode is the short name of Kafka's reason.
+func refusalCode(err error) string {
+	var e *model.Error
+	if !errors.As(err, &e) {
+		return "refused"
+	}
+	switch e.Code {
+	case 10, 18:
+		return "message_too_large"
+	case 32:
+		return "invalid_timestamp"
+	case 44:
+		return "policy_violation"
+	case 87:
+		return "invalid_record"
+	}
+	return "refused"
+}

@@ -1,0 +1,173 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service"
+)
+
+// idle is how long the engine waits for messages before it says that it is alive.
+const idle = time.Second
+
+// run is the engine during one assignment.
+type run struct {
+	*Engine
+	member    model.Assignment
+	stream    Stream
+	outbox    Outbox
+	processor *service.Processor
+	committer *committer
+	stopped   context.Context // ends when no more is to be fetched
+
+	positions map[model.TopicPartition]model.Position
+	faults    map[model.TopicPartition]fault
+
+	open      bool // messages were processed that are not committed
+	deadline  time.Time
+	committed time.Time // when the last commit was handed over
+	pending   batch
+}
+
+// batch is what one transaction holds: what became of its messages, and where it leaves their partitions.
+type batch struct {
+	result    model.Result
+	bytes     int
+	took      time.Duration // spent processing
+	oldest    int64         // timestamp of its oldest message, milliseconds
+	started   time.Time
+	positions map[model.TopicPartition]model.Position
+}
+
+func (r *run) blank() batch {
+	return batch{positions: make(map[model.TopicPartition]model.Position, len(r.positions))}
+}
+
+func (b *batch) add(result model.Result, took time.Duration, oldest int64) {
+	b.result.Add(result)
+	b.took += took
+	if oldest > 0 && (b.oldest == 0 || oldest < b.oldest) {
+		b.oldest = oldest
+	}
+}
+
+// bounded yields a limited number of messages, and begins with the first one: what holds nothing for us, such as the
+// markers of other people's transactions, opens none of ours.
+type bounded struct {
+	model.Records
+	left   int
+	oldest int64 // timestamp
+	begin  func() error
+	err    error // of begin
+}
+
+// Next implements service.Messages.
+func (b *bounded) Next(m *model.Message) bool {
+	if b.left <= 0 || b.err != nil || !b.Records.Next(m) {
+		return false
+	}
+	if b.err = b.begin(); b.err != nil {
+		return false
+	}
+	b.left--
+	if b.oldest == 0 || m.Timestamp < b.oldest {
+		b.oldest = m.Timestamp
+	}
+	return true
+}
+
+// begin makes sure that a transaction is open. The first message of one starts its clock, and its requests go ahead
+// while the message is processed.
+func (r *run) begin() error {
+	if r.open {
+		return nil
+	}
+	now := time.Now()
+	r.open, r.pending.started = true, now
+	r.deadline = now.Add(r.cfg.CommitInterval)
+	return r.hand(step{begin: true})
+}
+
+// move notes how far a partition has been read.
+func (r *run) move(part *model.FetchedPartition, to int64) {
+	pos := r.positions[part.TopicPartition]
+	pos.Offset = to
+	r.positions[part.TopicPartition], r.pending.positions[part.TopicPartition] = pos, pos
+	r.watch.Metrics.Lag(part.TopicPartition, max(part.HighWatermark-to, 0))
+}
+
+// hand gives a step to the committer. It waits while the committer is busy with the steps before it, which is what
+// keeps memory bounded and fetching at the pace of producing.
+func (r *run) hand(s step) error {
+	select {
+	case r.committer.steps <- s:
+		return nil
+	case <-r.committer.failed:
+		return r.committer.err
+	}
+}
+
+// ended hands what is open to the committer after fetching has ended. An error that only says that it was to end is
+// none.
+func (r *run) ended(why error) error {
+	if err := r.commit(); err != nil {
+		return err
+	}
+	if r.stopped.Err() != nil {
+		return nil
+	}
+	return why
+}
+
+// finish waits until everything that was handed over is committed or has failed, and returns what went wrong first.
+func (r *run) finish(err error) error {
+	r.stream.Close()
+	if failed := r.committer.finish(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// fault counts how often one batch could not be read.
+type fault struct {
+	offset int64
+	times  int
+}
+
+// faultTries is how often a batch that cannot be read is fetched before it is given up: a replica or the network may
+// have damaged it on the way.
+const faultTries = 3
+
+// bad deals with a batch that cannot be read: fetched again at first, then a dead letter that names its offsets.
+func (r *run) bad(part *model.FetchedPartition, records model.Records) error {
+	var b *model.BadBatch
+	if !errors.As(records.Err(), &b) {
+		return nil
+	}
+	tp := part.TopicPartition
+	f := r.faults[tp]
+	if f.offset != b.FirstOffset {
+		f = fault{offset: b.FirstOffset}
+	}
+	f.times++
+	r.faults[tp] = f
+	log := r.log.With().Str("topic", tp.Topic).Int32("partition", tp.Partition).Int64("offset", b.FirstOffset).Int64("last_offset", b.LastOffset).Err(b.Err).Logger()
+	if f.times < faultTries && b.Code != "too_large_decompressed" && b.Code != "old_magic" {
+		log.Warn().Int("attempt", f.times).Msg("cannot read a record batch, fetching it again")
+		r.stream.Seek(tp, b.FirstOffset)
+		return nil
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	last := max(min(b.LastOffset, part.HighWatermark-1), b.FirstOffset)
+	log.Error().Str("code", b.Code).Msg("a record batch cannot be read: a dead letter without its content names its offsets")
+	m := model.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: b.FirstOffset, Timestamp: time.Now().UnixMilli()}
+	r.processor.DeadRange(r.outbox, &m, last, model.Reason{Stage: model.StageDecode, Code: b.Code, Message: b.Error()}, time.Now())
+	r.pending.result.DeadLetters++
+	r.move(part, last+1)
+	r.stream.Seek(tp, last+1)
+	return nil
+}

@@ -1,0 +1,143 @@
+package handler
+
+import (
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"data-stream-engine/model"
+)
+
+// The names of the conditions that keep an instance from being ready.
+const (
+	ConditionBroker   = "broker"   // it cannot be reached, or does not do what is asked
+	ConditionAssigned = "assigned" // no generation of the group has been joined yet
+)
+
+const (
+	// patience is how long an operation may fail before the instance says that it is not ready.
+	patience = time.Second
+	// repeatLog is the least time between two log lines about the same trouble.
+	repeatLog = 10 * time.Second
+)
+
+// Watch turns what happens into metrics, readiness and a story in the log. It is safe for concurrent use.
+type Watch struct {
+	Metrics   *Metrics
+	Readiness *Readiness
+	Progress  *Progress
+	log       zerolog.Logger
+
+	mu       sync.Mutex
+	troubles map[string]*trouble // by operation
+	moved    bool
+}
+
+// trouble is an operation that fails at the moment.
+type trouble struct {
+	since, logged time.Time
+	times         int
+}
+
+// NewWatch returns a Watch over the given parts.
+func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log zerolog.Logger) *Watch {
+	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{}}
+}
+
+// Retrying says that an operation failed and is tried again. Trying counts as progress: a broker that is away is no
+// reason to restart this process.
+func (w *Watch) Retrying(op string, err error) {
+	w.Progress.Made()
+	w.Metrics.Retry(op, model.ClassOf(err))
+	now := time.Now()
+	w.mu.Lock()
+	t := w.troubles[op]
+	if t == nil {
+		t = &trouble{since: now}
+		w.troubles[op] = t
+	}
+	t.times++
+	tell := now.Sub(t.logged) >= repeatLog
+	if tell {
+		t.logged = now
+	}
+	since, times := now.Sub(t.since), t.times
+	w.mu.Unlock()
+	if since >= patience {
+		w.Readiness.Set(ConditionBroker, err.Error())
+	}
+	if tell {
+		w.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Dur("for", since).Msg("failed, trying again")
+	}
+}
+
+// Recovered says that an operation that had failed works again.
+func (w *Watch) Recovered(op string) {
+	w.mu.Lock()
+	t := w.troubles[op]
+	delete(w.troubles, op)
+	left := len(w.troubles)
+	w.mu.Unlock()
+	if t == nil {
+		return
+	}
+	w.log.Info().Str("operation", op).Int("attempts", t.times).Dur("after", time.Since(t.since)).Msg("works again")
+	if left == 0 {
+		w.Readiness.Clear(ConditionBroker)
+	}
+}
+
+// Lost says that messages are gone that were not read.
+func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
+	n := max(to-from, 0)
+	w.Metrics.RecordsLost(n)
+	w.log.Error().Str("topic", tp.Topic).Int32("partition", tp.Partition).Int64("offset", from).Int64("moved_to", to).Int64("lost", n).
+		Msg("the position is out of the log's range: messages were deleted before they were read, or the log was cut off; check the topic's retention")
+}
+
+// Failing says that nothing goes on, because of an error that the engine cannot mend by itself.
+func (w *Watch) Failing(err error) {
+	w.Retrying("run", err)
+	w.Readiness.Set(ConditionBroker, err.Error())
+}
+
+// Working says that messages are being read.
+func (w *Watch) Working(partitions int) {
+	w.Readiness.Clear(ConditionAssigned)
+	w.settled()
+	w.log.Info().Int("partitions", partitions).Msg("reading")
+}
+
+// StandBy says that there is nothing to read for this instance.
+func (w *Watch) StandBy() {
+	w.Readiness.Clear(ConditionAssigned)
+	w.settled()
+	w.log.Info().Msg("standing by without a partition: there are more instances than partitions")
+}
+
+// settled ends the trouble that Failing began.
+func (w *Watch) settled() {
+	w.Recovered("run")
+	w.mu.Lock()
+	left := len(w.troubles)
+	w.mu.Unlock()
+	if left == 0 {
+		w.Readiness.Clear(ConditionBroker)
+	}
+}
+
+// Moved says that events were committed, and tells the log the first time.
+func (w *Watch) Moved(r model.Result) {
+	w.Progress.Made()
+	if r.Forwarded == 0 {
+		return
+	}
+	w.mu.Lock()
+	first := !w.moved
+	w.moved = true
+	w.mu.Unlock()
+	if first {
+		w.log.Info().Int("forwarded", r.Forwarded).Msg("first events are in the output topic")
+	}
+}
