@@ -90,10 +90,9 @@ fetch() { # the jars appear in the cache whole or not at all: several runs may s
   local fresh=$jars.$$ profile=()
   [ "$mode" = zookeeper ] || profile=(-P log4j2)
   echo "kafka.sh: fetching Apache Kafka $version" >&2
-  trap 'rm -rf "$fresh"' RETURN
   mvn -q -B -f "$repository/scripts/kafka-pom.xml" ${profile[@]+"${profile[@]}"} dependency:copy-dependencies \
     -Dkafka.version="$version" -DoutputDirectory="$fresh" >&2 || { rm -rf "$fresh"; fail "Maven could not fetch Apache Kafka $version"; }
-  [ -d "$jars" ] || mv "$fresh" "$jars"
+  if [ -d "$jars" ]; then rm -rf "$fresh"; else mv "$fresh" "$jars"; fi
 }
 
 # --- configuration ---------------------------------------------------------------------------------------------------

@@ -91,7 +91,10 @@ for name; do
     ;;
   fuzz) step "Fuzzing, ${FUZZ_TIME:-5s} a target" fuzz ;;
   chaos) step "Chaos: Apache Kafka $kraft, $CHAOS_KILLS crashes of instances, $CHAOS_BROKER_KILLS of brokers" chaos "$kraft" ;;
-  stop) exit ;;
+  stop)
+    for KAFKA_HOME in "$PWD"/.kafka "$PWD"/.kafka/*/; do stop_brokers; done
+    exit
+    ;;
   *) echo "no step $name: setup format vet lint unit integration fuzz chaos" >&2; exit 2 ;;
   esac
 done
