@@ -64,8 +64,9 @@ need() { # what it is called, package names to choose from: installed where the 
   shift
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq >&2 || true # an old index is often good enough
+    mkdir -p /usr/share/man/man1   # slim images have none, and Java's package cannot do without
     for package; do
-      apt-cache show "$package" >/dev/null 2>&1 || continue
+      [ -n "$(apt-cache madison "$package" 2>/dev/null)" ] || continue
       echo "kafka.sh: installing $package" >&2
       DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2 && return
     done
