@@ -58,13 +58,16 @@ func (w *Watch) Retrying(op string, err error) {
 		w.troubles[op] = t
 	}
 	t.times++
-	tell := now.Sub(t.logged) >= repeatLog
+	since, times := now.Sub(t.since), t.times
+	// What passes in a moment - a new topic that not every broker knows yet, a coordinator that moves - is in the
+	// metrics and not worth a person's attention.
+	lasting := since >= patience || model.ClassOf(err) != model.Transient
+	tell := lasting && now.Sub(t.logged) >= repeatLog
 	if tell {
 		t.logged = now
 	}
-	since, times := now.Sub(t.since), t.times
 	w.mu.Unlock()
-	if since >= patience {
+	if lasting {
 		w.Readiness.Set(ConditionBroker, err.Error())
 	}
 	if tell {
@@ -82,7 +85,9 @@ func (w *Watch) Recovered(op string) {
 	if t == nil {
 		return
 	}
-	w.log.Info().Str("operation", op).Int("attempts", t.times).Dur("after", time.Since(t.since)).Msg("works again")
+	if !t.logged.IsZero() {
+		w.log.Info().Str("operation", op).Int("attempts", t.times).Dur("after", time.Since(t.since)).Msg("works again")
+	}
 	if left == 0 {
 		w.Readiness.Clear(ConditionBroker)
 	}

@@ -32,9 +32,8 @@ func NewTopics(client *broker.Client, retry Retry) *Topics {
 
 // Ensure returns the partition count of a topic. One that does not exist is created if create is set; otherwise the
 // error names it and the setting that would create it. An unreachable broker is waited for.
-func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (int32, error) {
-	var count int32
-	err := t.retry.Do(ctx, "find topic "+spec.Name, func(ctx context.Context) error {
+func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count int32, created bool, err error) {
+	err = t.retry.Do(ctx, "find topic", func(ctx context.Context) error {
 		topics, err := t.client.RefreshTopics(ctx, spec.Name)
 		if err == nil {
 			count = int32(len(topics[spec.Name].Leaders))
@@ -50,9 +49,10 @@ func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (int32
 		if err := t.create(ctx, spec); err != nil {
 			return err
 		}
-		return err // look again: a new topic takes a moment to be known
+		created = true
+		return err // that it is not known: look again, a new topic takes a moment to be
 	})
-	return count, err
+	return count, created, err
 }
 
 func (t *Topics) create(ctx context.Context, spec TopicSpec) error {

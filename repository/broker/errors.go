@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/segmentio/kafka-go"
@@ -78,7 +79,16 @@ func Check(op, subject string, code int16) error {
 	if code == 0 {
 		return nil
 	}
-	return &model.Error{Class: classes[code], Op: op, Subject: subject, Code: code, Err: kafka.Error(code), Hint: hints[code]}
+	return &model.Error{Class: classes[code], Op: op, Subject: subject, Code: code, Err: describe(code), Hint: hints[code]}
+}
+
+// describe is Kafka's name of a code, with the code itself for whoever looks it up.
+func describe(code int16) error {
+	title := kafka.Error(code).Title()
+	if title == "" {
+		title = "error"
+	}
+	return fmt.Errorf("%s (code %d)", title, code)
 }
 
 // Code is the error code of Kafka in err's chain, 0 when there is none.
