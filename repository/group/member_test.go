@@ -207,6 +207,9 @@ func TestTheOldIncarnationIsReplacedAndGoesOnAsADynamicMember(t *testing.T) {
 	a.GoDynamic()
 	kept, dynamic := joinBeside(t, b, now, a)
 	requireAll(t, topic, 4, kept, dynamic)
+	if !reflect.DeepEqual(kept.Partitions, now.Partitions[:2]) {
+		t.Fatalf("the replaced process claims what is no longer its own: %v after %v", kept, now)
+	}
 	if dynamic.InstanceID != "" || kept.InstanceID != "pod-1" || len(dynamic.Partitions) != 2 {
 		t.Fatalf("%v and %v", kept, dynamic)
 	}
@@ -336,6 +339,19 @@ func TestHeartbeatsOutliveTheContextOfTheJoin(t *testing.T) {
 	requireOpen(t, a, r.session*3/2)
 	if err := m.Alive(within(t)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestJoiningAgainWaitsForTheLastHeartbeat(t *testing.T) {
+	r := newRig(t)
+	topic := r.topic(1)
+	cfg := r.config(topic, "", topic)
+	cfg.HeartbeatInterval = 50 * time.Millisecond
+	m := r.member(cfg)
+	m.calls.(*spy).lag = 300 * time.Millisecond // so that one is under way almost always
+	for range 4 {
+		a := join(t, m)
+		requireOpen(t, a, 150*time.Millisecond)
 	}
 }
 

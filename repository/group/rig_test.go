@@ -128,22 +128,34 @@ type spy struct {
 	*broker.Client
 	mu      sync.Mutex
 	joining int
+	beating int
+	lag     time.Duration // of heartbeats on their way
 	bad     []string
 }
 
 func (s *spy) Call(ctx context.Context, node int32, req kmsg.Request) (kmsg.Response, error) {
-	s.mu.Lock()
 	switch req.(type) {
 	case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest:
-		s.joining++
-		defer func() { s.mu.Lock(); s.joining--; s.mu.Unlock() }()
+		defer s.enter(&s.joining)()
 	case *kmsg.HeartbeatRequest:
-		if s.joining > 0 {
-			s.bad = append(s.bad, "a heartbeat was sent while joining")
-		}
+		defer s.enter(&s.beating)()
+		time.Sleep(s.lag)
 	}
-	s.mu.Unlock()
 	return s.Client.Call(ctx, node, req)
+}
+
+func (s *spy) enter(n *int) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n++
+	if s.joining > 0 && s.beating > 0 {
+		s.bad = append(s.bad, "a heartbeat was under way while joining")
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		*n--
+	}
 }
 
 func (s *spy) violations() []string {
