@@ -18,11 +18,7 @@ import (
 func Load(dir string, environ []string) (*Settings, error) {
 	s := &Settings{}
 	var problems SettingsError
-	file, err := readDotenv(filepath.Join(dir, ".env"))
-	if err != nil {
-		problems.add(".env", "", err.Error(), "lines of NAME=value")
-	}
-	s.environment = merge(resolve(file, &problems), resolve(toMap(environ), &problems))
+	s.environment = environment(dir, environ, &problems)
 	fields := fieldsOf(s)
 	s.parse(fields, &problems)
 	for _, f := range fields {
@@ -32,15 +28,38 @@ func Load(dir string, environ []string) (*Settings, error) {
 		s.checkTogether(&problems)
 	}
 	s.Warnings = append(s.Warnings, unknown(s.environment, fields)...)
+	s.hideSecrets(fields)
+	if len(problems.Problems) > 0 {
+		return nil, &problems
+	}
+	return s, nil
+}
+
+// Environment is where Load looks, for commands that need a variable or two and no settings. Secrets are not in it.
+func Environment(dir string, environ []string) (lookup func(string) (string, bool), err error) {
+	var problems SettingsError
+	s := &Settings{environment: environment(dir, environ, &problems)}
+	s.hideSecrets(fieldsOf(s))
+	if len(problems.Problems) > 0 {
+		return nil, &problems
+	}
+	return s.Lookup, nil
+}
+
+func environment(dir string, environ []string, problems *SettingsError) map[string]string {
+	file, err := readDotenv(filepath.Join(dir, ".env"))
+	if err != nil {
+		problems.add(".env", "", err.Error(), "lines of NAME=value")
+	}
+	return merge(resolve(file, problems), resolve(toMap(environ), problems))
+}
+
+func (s *Settings) hideSecrets(fields []field) {
 	for _, f := range fields {
 		if f.Secret {
 			delete(s.environment, f.Name)
 		}
 	}
-	if len(problems.Problems) > 0 {
-		return nil, &problems
-	}
-	return s, nil
 }
 
 // parse fills the fields; a value that its type does not take is a problem.

@@ -236,6 +236,9 @@ func TestDirectoryInUseIsRefusedWithItsHolder(t *testing.T) {
 	if err == nil || model.ClassOf(err) != model.Misconfigured || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) || !strings.Contains(err.Error(), "DATA_DIR") {
 		t.Errorf("error is %v", err)
 	}
+	if addr, ok := Running(err, dir); !ok || addr != b.Addr() {
+		t.Errorf("the running broker is found at %q, %v; it listens on %s", addr, ok, b.Addr())
+	}
 	closed(t, b)
 	closed(t, start(t, dir))
 }

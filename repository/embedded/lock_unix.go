@@ -4,11 +4,13 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"data-stream-engine/model"
 )
 
 // lockDir takes the directory for this process. The operating system gives it back when the process ends, however it
@@ -26,13 +28,11 @@ func lockDir(dir string) (*os.File, error) {
 			return nil, misconfigured("lock", dir, err, "set DATA_DIR to a directory on a local disk")
 		}
 		text := "another process runs its embedded broker there"
-		if pid := strings.TrimSpace(string(holder)); pid != "" {
-			text += ", pid " + pid
+		if who := strings.TrimSpace(string(holder)); who != "" {
+			text += " (" + who + ")"
 		}
-		return nil, misconfigured("lock", dir, errors.New(text), "end it, set another DATA_DIR, or set KAFKA_BOOTSTRAP_SERVERS to its address")
-	}
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0) // only for the message above
+		return nil, &model.Error{Class: model.Misconfigured, Op: "lock", Subject: dir, Err: fmt.Errorf("%w: %s", errInUse, text),
+			Hint: "end it, set another DATA_DIR, or set KAFKA_BOOTSTRAP_SERVERS to its address"}
 	}
 	return f, nil
 }
