@@ -115,10 +115,10 @@ func (r *run) ended(why error) error {
 	if err := r.commit(); err != nil {
 		return err
 	}
-	if r.stopped.Err() != nil {
-		return nil
+	if r.stopped.Err() == nil {
+		return why
 	}
-	return why
+	return nil
 }
 
 // finish waits until everything that was handed over is committed or has failed, and returns what went wrong first.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -29,6 +30,8 @@ type Client struct {
 	transport kafka.RoundTripper
 	bootstrap []string
 	clientID  string
+
+	correlation atomic.Int32
 
 	mu           sync.Mutex
 	addresses    map[int32]string    // by node id
@@ -122,7 +125,7 @@ func (c *Client) Exchange(ctx context.Context, node int32, f *Frame) error {
 }
 
 func (c *Client) exchange(ctx context.Context, address string, f *Frame) error {
-	f.clientID = c.clientID
+	f.clientID, f.correlation = c.clientID, c.correlation.Add(1)
 	if _, err := c.transport.RoundTrip(ctx, kafka.TCP(address), f); err != nil {
 		// Also what an unsupported version looks like: ask again what this broker speaks.
 		c.mu.Lock()

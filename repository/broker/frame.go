@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/segmentio/kafka-go/protocol"
 )
@@ -15,8 +14,6 @@ const maxResponse = 256 << 20
 // smallPiece is the size up to which a piece of a request is copied behind its neighbours, so that a small request is
 // one write. Larger pieces (record batches) are written from where they lie.
 const smallPiece = 16 << 10
-
-var correlation atomic.Int32
 
 // Frame is one request of any API and version, sent over a connection of kafka.Transport as raw bytes: the body goes
 // out in pieces as they lie in memory, the answer is read into a buffer that the caller may reuse.
@@ -32,6 +29,7 @@ type Frame struct {
 	Pieces         [][]byte
 	Answer         []byte // the body of the answer, a part of buffer
 	clientID       string
+	correlation    int32
 	head, buffer   []byte
 }
 
@@ -48,11 +46,10 @@ func (f *Frame) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange implements protocol.RawExchanger.
 func (f *Frame) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	id := correlation.Add(1)
-	if err := f.write(rw, id); err != nil {
+	if err := f.write(rw, f.correlation); err != nil {
 		return nil, err
 	}
-	if err := f.read(rw, id); err != nil {
+	if err := f.read(rw, f.correlation); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -142,6 +139,3 @@ func (f *Frame) skipTags() error {
 	f.Answer = b
 	return nil
 }
-
-// Discard forgets the buffers after an exchange that failed: see Frame.
-func (f *Frame) Discard() { *f = Frame{} }
