@@ -1,21 +1,88 @@
 package service
 
 import (
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"data-stream-engine/model"
 )
 
-// DeadLetter writes m, as it came, to the dead-letter topic with headers that say why. The caller counts it.
+// The headers that a dead letter has besides those of its message. Most are Kafka Connect's (KIP-298), so that tools
+// which know its dead letters know ours.
+const (
+	HeaderTopic     = "__connect.errors.topic"
+	HeaderPartition = "__connect.errors.partition"
+	HeaderOffset    = "__connect.errors.offset"
+	HeaderPipeline  = "__connect.errors.connector.name"
+	HeaderStage     = "__connect.errors.stage"
+	HeaderCode      = "__connect.errors.class.name"
+	HeaderMessage   = "__connect.errors.exception.message"
+	// HeaderFailedAt is the time of the failure, RFC 3339 in UTC.
+	HeaderFailedAt = "stream-engine.failed-at"
+	// HeaderTruncated is there when the value was too large, and says how many bytes it had.
+	HeaderTruncated = "stream-engine.truncated"
+	// HeaderLastOffset is there when a dead letter stands for a range of offsets, and is the last of them.
+	HeaderLastOffset = "stream-engine.last-offset"
+)
+
+// maxMessage is how many bytes the reason in a dead letter may have.
+const maxMessage = 1 << 10
+
+// DeadLetter writes m, as it came, to the dead-letter topic with headers that say why. The added headers stand behind
+// those of the message, so that of a letter that failed twice the last ones count. The caller counts it.
 func (p *Processor) DeadLetter(out Sink, m *model.Message, why model.Reason, now time.Time) {
-	partition := m.Partition % out.Partitions(model.DeadLetters)
-	value := out.Open(model.DeadLetters, partition, m, m.Key, len(m.Value))
-	out.Close(append(value, m.Value...), m.Headers)
+	p.reasons(m, why, now)
+	value := m.Value
+	if len(value) > p.limit {
+		p.note(HeaderTruncated, strconv.Itoa(len(value)))
+		value = value[:p.limit]
+	}
+	dst := out.Open(model.DeadLetters, m.Partition%out.Partitions(model.DeadLetters), m, m.Key, len(value))
+	if value == nil {
+		dst = nil
+	}
+	out.Close(append(dst, value...), p.headers)
 }
 
 // DeadRange writes one dead letter without key and value for the offsets from m.Offset to last of m's partition: a
 // batch that cannot be read. m gives topic, partition, first offset and timestamp; the caller counts.
 func (p *Processor) DeadRange(out Sink, m *model.Message, last int64, why model.Reason, now time.Time) {
-	out.Open(model.DeadLetters, m.Partition%out.Partitions(model.DeadLetters), m, nil, 0)
-	out.Close(nil, nil)
+	first := model.Message{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Timestamp: m.Timestamp}
+	p.reasons(&first, why, now)
+	p.note(HeaderLastOffset, strconv.FormatInt(last, 10))
+	out.Open(model.DeadLetters, m.Partition%out.Partitions(model.DeadLetters), &first, nil, 0)
+	out.Close(nil, p.headers)
+}
+
+func (p *Processor) reasons(m *model.Message, why model.Reason, now time.Time) {
+	p.headers, p.notes = append(p.headers[:0], m.Headers...), p.notes[:0]
+	p.note(HeaderTopic, m.Topic)
+	p.note(HeaderPartition, strconv.Itoa(int(m.Partition)))
+	p.note(HeaderOffset, strconv.FormatInt(m.Offset, 10))
+	p.note(HeaderPipeline, p.plan.spec.Name)
+	p.note(HeaderStage, string(why.Stage))
+	p.note(HeaderCode, why.Code)
+	p.note(HeaderMessage, cut(why.Message, maxMessage))
+	p.note(HeaderFailedAt, now.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+}
+
+func (p *Processor) note(key, value string) {
+	start := len(p.notes)
+	p.notes = append(append(p.notes, key...), value...)
+	middle, end := start+len(key), len(p.notes)
+	p.headers = append(p.headers, model.Header{Key: p.notes[start:middle:middle], Value: p.notes[middle:end:end]})
+}
+
+// cut is s with at most n bytes, cut between characters.
+func cut(s string, n int) string {
+	const dots = "..."
+	if len(s) <= n {
+		return s
+	}
+	end := n - len(dots)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + dots
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"data-stream-engine/model"
+	"data-stream-engine/service/expression"
 )
 
 // Messages yields the messages of one source partition in offset order.
@@ -42,38 +43,115 @@ type Options struct {
 
 // Processor runs one pipeline. It reuses its scratch memory and is for one goroutine; Clone makes one for another.
 type Processor struct {
-	topics []string
+	plan    *plan
+	limit   int // bytes of a dead letter's value
+	env     *expression.Env
+	event   record // as it came
+	out     record // as it goes
+	kept    []field
+	scratch []byte // the JSON of set fields
+	keys    []byte
+	targets []target
+	headers []model.Header
+	notes   []byte // the values of a dead letter's headers
 }
 
-// NewProcessor compiles a pipeline. The error names file, line and column of everything that is wrong.
+// NewProcessor compiles a pipeline. The error is a *model.Error of class Misconfigured; around Problems when the
+// pipeline is at fault.
 func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
+	lib, err := expression.NewLibrary(o.HashKey)
+	if err != nil {
+		return nil, &model.Error{Class: model.Misconfigured, Op: "read", Subject: "HASH_KEY", Err: err, Hint: "a key of at least 16 bytes, or several as in k2:...,k1:..."}
+	}
+	plan, problems := compile(spec, lib)
+	if len(problems) > 0 {
+		return nil, problems.asError()
+	}
 	group := o.Group
 	if group == "" {
 		group = spec.Name
 	}
-	p := &Processor{topics: []string{group + "-dead-letter"}}
-	for _, out := range spec.Outputs {
-		p.topics = append(p.topics, out.Topic)
+	plan.topics[model.DeadLetters] = group + "-dead-letter"
+	if problems := plan.surroundings(lib); len(problems) > 0 {
+		return nil, problems.asError()
 	}
-	return p, nil
+	if o.DeadLetterBytes <= 0 {
+		o.DeadLetterBytes = 900_000
+	}
+	return &Processor{plan: plan, limit: o.DeadLetterBytes, env: expression.NewEnv()}, nil
+}
+
+// surroundings are the problems that only show once group and hash key are known.
+func (p *plan) surroundings(lib *expression.Library) Problems {
+	var found Problems
+	for _, s := range p.steps() {
+		if s.program.NeedsHashKey() && !lib.HasHashKey() {
+			found = append(found, Problem{File: p.spec.File, At: s.spec.At, Message: s.what + " calls hash, which needs a key: set HASH_KEY to at least 16 random bytes"})
+		}
+	}
+	dead := p.topics[model.DeadLetters]
+	for _, topic := range append([]string{p.spec.Source.Topic}, p.topics[model.DeadLetters+1:]...) {
+		if topic == dead {
+			found = append(found, Problem{File: p.spec.File, At: model.Place{Line: 1, Column: 1}, Message: "the topic " + topic + " is the dead-letter topic of this group; use another topic or another group id"})
+		}
+	}
+	return found
 }
 
 // Clone is a Processor of the same pipeline for another goroutine.
-func (p *Processor) Clone() *Processor { return &Processor{topics: p.topics} }
+func (p *Processor) Clone() *Processor {
+	return &Processor{plan: p.plan, limit: p.limit, env: expression.NewEnv()}
+}
 
 // Topics are the topics that Process writes to, each once: the dead-letter topic first, then the outputs' topics in
 // the order of the pipeline file.
-func (p *Processor) Topics() []string { return p.topics }
+func (p *Processor) Topics() []string { return p.plan.topics }
 
-// Process runs the messages of one batch through the pipeline. now is the time of the whole batch: now() and the
-// dead letters' failure time. Every message has exactly one fate.
+// Process runs the messages of one batch through the pipeline. now is the time of the whole batch: now(), to the
+// millisecond, and the dead letters' failure time. Every message has exactly one fate.
 func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
+	p.env.SetNow(now.Truncate(time.Millisecond))
 	var r model.Result
 	var m model.Message
 	for in.Next(&m) {
 		r.Consumed++
-		p.DeadLetter(out, &m, model.Reason{Stage: model.StageDecode, Code: "unsupported", Message: "the pipeline is not built yet"}, now)
-		r.DeadLetters++
+		written, why := p.one(&m, out)
+		switch {
+		case why != nil:
+			p.DeadLetter(out, &m, *why, now)
+			r.DeadLetters++
+		case written == 0:
+			r.Filtered++
+		default:
+			r.Forwarded++
+			r.Outputs += written
+		}
 	}
 	return r
+}
+
+// one is the way of one event: decode, filter, transform, route, write. It says how many records were written, or why
+// the event failed; nothing is written before everything was evaluated.
+func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Reason) {
+	fate, why := p.decode(m)
+	if why != nil || fate == model.PolicyDrop {
+		return 0, why
+	}
+	p.env.Bind(&p.event)
+	if pass, why := p.filter(); why != nil || !pass {
+		return 0, why
+	}
+	result := &p.event
+	if p.plan.changes() {
+		if why := p.transform(); why != nil {
+			return 0, why
+		}
+		result = &p.out
+		p.env.Bind(result)
+	}
+	if why := p.route(m, out); why != nil {
+		return 0, why
+	}
+	p.write(m, out, result)
+	return len(p.targets), nil
 }

@@ -30,6 +30,8 @@ type Program struct {
 	kind   Kind
 	fields []string // top-level fields whose value it reads
 	asked  []string // top-level fields whose presence it asks for with has
+	named  []string // those of them that stand there by their plain name, not as event["name"]
+	keyed  bool     // it calls hash
 	whole  bool     // it reads the event as a whole
 	pure   string   // the field that the expression is nothing but a name of
 	isPure bool
@@ -85,7 +87,7 @@ func (lib *Library) Compile(text string) (*Program, error) {
 	if err != nil {
 		return nil, Errors{asError(err)}
 	}
-	p := &Program{text: text, kind: kind, fields: l.fields, asked: l.asked, whole: l.whole, code: code}
+	p := &Program{text: text, kind: kind, fields: l.fields, asked: l.asked, named: l.named, keyed: l.keyed, whole: l.whole, code: code}
 	p.pure, p.isPure = l.pure(node)
 	if l.constant() {
 		if _, err := p.Run(NewEnv()); err != nil {
@@ -112,7 +114,7 @@ func (p *Program) Text() string { return p.text }
 // Kind is what the result can be, as far as that is known before the first event.
 func (p *Program) Kind() Kind { return p.kind }
 
-// Fields are the top-level fields that the expression names. Whole tells whether it reads all of the event besides.
+// Fields are the top-level fields that the expression reads or asks for by a constant name.
 func (p *Program) Fields() []string {
 	names := make([]string, 0, len(p.fields)+len(p.asked))
 	for _, key := range append(append(names, p.fields...), p.asked...) {
@@ -120,6 +122,12 @@ func (p *Program) Fields() []string {
 	}
 	return names
 }
+
+// Named are the top-level fields that stand in the expression by their plain name, not as event["name"].
+func (p *Program) Named() []string { return p.named }
+
+// NeedsHashKey tells whether the expression calls hash.
+func (p *Program) NeedsHashKey() bool { return p.keyed }
 
 // Whole tells whether the expression reads the event as a whole.
 func (p *Program) Whole() bool { return p.whole }

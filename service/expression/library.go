@@ -56,8 +56,6 @@ func (lib *Library) Names() []string { return slices.Clone(lib.names) }
 // HasHashKey tells whether hash can run.
 func (lib *Library) HasHashKey() bool { return lib.signer != nil }
 
-func (lib *Library) list() string { return strings.Join(lib.names, ", ") }
-
 func (f *function) required() int {
 	n := len(f.params) - f.optional
 	if f.variadic {
@@ -98,19 +96,23 @@ func (f *function) run(args ...any) (any, error) {
 	return f.call(args)
 }
 
-// suggestion is ", did you mean X?" when one of the names is close to what was written.
-func suggestion(name string, names []string) string {
-	if near := Nearest(name, names); near != "" {
-		return ", did you mean " + near + "?"
+// hint is "did you mean X?" when a function is close to what was written, otherwise all of them.
+func (lib *Library) hint(name string) string {
+	if near := Nearest(name, lib.names); near != "" {
+		return "did you mean " + near + "?"
 	}
-	return ""
+	return "known are " + strings.Join(lib.names, ", ")
 }
 
 // Nearest is the name that differs least from what was written, if it is near enough to be a slip of the pen.
 func Nearest(written string, names []string) string {
 	best, nearest := max(1, len(written)/3)+1, ""
 	for _, name := range names {
-		if d := distance(normal(written), normal(name)); d < best {
+		d := distance(normal(written), normal(name))
+		if sameLetters(normal(written), normal(name)) {
+			d = min(d, 1)
+		}
+		if d < best {
 			best, nearest = d, name
 		}
 	}
@@ -118,6 +120,14 @@ func Nearest(written string, names []string) string {
 }
 
 func normal(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "")) }
+
+// sameLetters tells whether two words differ in the order of their letters alone: nmae and name.
+func sameLetters(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return string(x) == string(y)
+}
 
 // distance is Levenshtein's: how many letters to add, drop or change.
 func distance(a, b string) int {

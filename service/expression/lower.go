@@ -22,6 +22,7 @@ type lowering struct {
 	scopes    []string // variables of the enclosing lets
 	fields    []string
 	asked     []string
+	named     []string // the fields that stand there by their plain name
 	whole     bool
 	clock     bool
 	keyed     bool // it calls hash, which may have no key yet
@@ -177,6 +178,7 @@ func (l *lowering) identifier(n *ast.IdentifierNode) (ast.Node, Kind) {
 		l.whole = true
 		return named(n, eventName), Object
 	}
+	l.named = append(l.named, n.Value)
 	return l.field(n, n.Value), Any
 }
 

@@ -42,7 +42,7 @@ func (l *lowering) callNamed(n ast.Node, name string, arguments []ast.Node) (ast
 	}
 	f, ok := l.lib.functions[name]
 	if !ok {
-		l.fail(n, "unknown function %s%s; known are %s", name, suggestion(name, l.lib.Names()), l.lib.list())
+		l.fail(n, "unknown function %s; %s", name, l.lib.hint(name))
 		return n, Any
 	}
 	args, kinds := make([]ast.Node, len(arguments)), make([]Kind, len(arguments))
