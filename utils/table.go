@@ -120,3 +120,13 @@ func accepted(tag reflect.StructTag, v reflect.Value) string {
 	}
 	return "text"
 }
+
+// Default is the default of a setting.
+func Default(name string) string {
+	for _, s := range Table() {
+		if s.Name == name {
+			return s.Default
+		}
+	}
+	return ""
+}

@@ -1,0 +1,184 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"data-stream-engine/handler"
+	"data-stream-engine/model"
+	"data-stream-engine/repository"
+	"data-stream-engine/repository/embedded"
+	"data-stream-engine/service"
+	"data-stream-engine/utils"
+)
+
+const (
+	conditionTopics = "topics" // they do not exist yet, or nobody could be asked
+	closeTimeout    = 3 * time.Second
+	embeddedPort    = 9092
+)
+
+// App is one instance of the service. Everything that can be wrong with settings and files is found by New; Run works.
+type App struct {
+	settings  *utils.Settings
+	dataDir   string
+	log       zerolog.Logger
+	spec      *model.Pipeline
+	processor *service.Processor
+	group     string
+
+	http     *handler.HTTP
+	metrics  *handler.Metrics
+	watch    *handler.Watch
+	broker   *embedded.Broker // nil with brokers of the user's own
+	cluster  cluster
+	engine   *handler.Engine
+	cleanups cleanups
+}
+
+// New prepares everything that needs no Kafka: settings, pipeline, HTTP, and the embedded broker if that is asked for.
+// After an error nothing is left behind. The caller ends it with Close.
+func New(ctx context.Context, p Process) (*App, error) {
+	s, err := utils.Load(p.Dir, p.Environ)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{settings: s, dataDir: within(p.Dir, s.Engine.DataDir), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	for _, text := range s.Warnings {
+		a.log.Warn().Msg(text)
+	}
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect} {
+		if err := step(ctx, p); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// pipeline reads and compiles the pipeline file, before anything of the outside is touched.
+func (a *App) pipeline(_ context.Context, p Process) error {
+	var err error
+	if a.spec, err = readPipeline(p.Dir, a.settings.Engine.PipelineFile, a.settings.Lookup); err != nil {
+		return err
+	}
+	a.group = a.settings.Kafka.GroupID
+	if a.group == "" {
+		a.group = a.spec.Name
+	}
+	key, err := hashKey(a.settings, a.dataDir)
+	if err != nil {
+		return err
+	}
+	a.processor, err = service.NewProcessor(a.spec, service.Options{Group: a.group, HashKey: key.Reveal()})
+	return err
+}
+
+// door opens the HTTP door and what is seen through it.
+func (a *App) door(ctx context.Context, _ Process) error {
+	a.metrics = handler.NewMetrics(a.group, version())
+	readiness := handler.NewReadiness(handler.ConditionBroker, conditionTopics, handler.ConditionAssigned)
+	progress := handler.NewProgress()
+	a.watch = handler.NewWatch(a.metrics, readiness, progress, a.log)
+	config := handler.HTTPConfig{Addr: a.settings.Around.HTTPAddr, MaxIdle: a.settings.Engine.MaxPollInterval,
+		Readiness: readiness, Progress: progress, Metrics: a.metrics.Gatherer(), Log: a.log}
+	door, err := handler.NewHTTP(ctx, config)
+	if handler.Taken(err) && a.settings.Kafka.IsEmbedded() { // the first minute should not fail because of a port
+		host, _, _ := net.SplitHostPort(config.Addr)
+		a.log.Warn().Str("address", config.Addr).Msg("HTTP_ADDR is taken, using a free port instead")
+		config.Addr = net.JoinHostPort(host, "0")
+		door, err = handler.NewHTTP(ctx, config)
+	}
+	if err != nil {
+		return err
+	}
+	a.http = door
+	a.cleanups.add("HTTP", door.Close)
+	return nil
+}
+
+func (a *App) embed(ctx context.Context, _ Process) error {
+	if !a.settings.Kafka.IsEmbedded() {
+		return nil
+	}
+	broker, err := embedded.Start(ctx, embedded.Config{DataDir: a.dataDir, Port: embeddedPort, Partitions: a.settings.Kafka.Partitions, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.broker = broker
+	a.cleanups.add("embedded broker", func(context.Context) error { return broker.Close() })
+	return nil
+}
+
+// connect composes the way to Kafka and the engine on top of it. No connection is made yet.
+func (a *App) connect(context.Context, Process) error {
+	transport, err := utils.NewTransport(a.settings.Kafka)
+	if err != nil {
+		return err
+	}
+	a.cleanups.add("connections", func(context.Context) error {
+		transport.CloseIdleConnections()
+		return nil
+	})
+	a.cluster = newCluster(transport, a.settings, a.bootstrap(), a.watch)
+	a.engine, err = newEngine(a.settings, a.cluster, a.spec, a.processor, a.group, a.watch, a.log)
+	return err
+}
+
+// bootstrap is where the brokers are.
+func (a *App) bootstrap() []string {
+	if a.broker != nil {
+		return []string{a.broker.Addr()}
+	}
+	return a.settings.Kafka.BootstrapServers
+}
+
+// Addr is where the HTTP door listens.
+func (a *App) Addr() string { return a.http.Addr() }
+
+// Brokers is where Kafka is: the embedded broker's address, or KAFKA_BOOTSTRAP_SERVERS.
+func (a *App) Brokers() []string { return a.bootstrap() }
+
+// Close undoes New, the last thing first.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return a.cleanups.run(ctx)
+}
+
+// ensureTopics waits for the brokers and makes sure that every topic exists.
+func (a *App) ensureTopics(ctx context.Context) error {
+	names := append([]string{a.spec.Source.Topic}, a.processor.Topics()...)
+	for _, name := range names {
+		if err := ensureTopic(ctx, a.cluster, a.settings, name, a.log); err != nil {
+			return err
+		}
+	}
+	a.watch.Readiness.Clear(conditionTopics)
+	return nil
+}
+
+// ensureTopic waits for the brokers and makes sure that a topic exists, which it creates only when the settings say so.
+func ensureTopic(ctx context.Context, c cluster, s *utils.Settings, name string, log zerolog.Logger) error {
+	spec := repository.TopicSpec{Name: name, Partitions: s.Kafka.Partitions, Replicas: s.Kafka.ReplicationFactor}
+	partitions, created, err := c.topics.Ensure(ctx, spec, s.Kafka.AutoCreateTopics)
+	if err != nil {
+		return err
+	}
+	if created {
+		log.Info().Str("topic", name).Int32("partitions", partitions).Msg("created topic")
+	}
+	return nil
+}
+
+// within makes a path of the settings one that starts from the process's directory.
+func within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

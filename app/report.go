@@ -1,0 +1,28 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// reportEvery is how often the log says what the stream does.
+const reportEvery = 10 * time.Second
+
+// report tells the log at each interval what became of the events since the last time.
+func (a *App) report(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last, at := a.metrics.Totals(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, since := a.metrics.Totals(), time.Since(at)
+		consumed := now.Consumed - last.Consumed
+		a.log.Info().Int("in", consumed).Int("out", now.Outputs-last.Outputs).Int("filtered", now.Filtered-last.Filtered).
+			Int("dead", now.DeadLetters-last.DeadLetters).Int64("lag", now.Lag).Int("per_second", int(float64(consumed)/since.Seconds()+0.5)).Msg("events")
+		last, at = now, time.Now()
+	}
+}

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service/generator"
+	"data-stream-engine/utils"
+)
+
+// overrun is what the engine may take beyond SHUTDOWN_TIMEOUT, which it keeps itself.
+const overrun = 2 * time.Second
+
+// run is the service.
+func run(ctx context.Context, p Process) error {
+	if err := p.flags(newFlags("run"), 0); err != nil {
+		return err
+	}
+	a, err := New(ctx, p)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.Run(ctx), a.Close())
+}
+
+// Run works until ctx ends, then finishes what has begun within SHUTDOWN_TIMEOUT. It returns an error only when the
+// start fails for good, or when the end does not come in time.
+func (a *App) Run(ctx context.Context) error {
+	a.introduce()
+	go func() {
+		if err := a.http.Run(); err != nil {
+			a.log.Error().Err(err).Msg("HTTP ended, the stream goes on")
+		}
+	}()
+	if err := a.ensureTopics(ctx); err != nil {
+		if model.Stopped(ctx, err) {
+			return nil
+		}
+		return err
+	}
+	if a.broker != nil {
+		outputs := a.processor.Topics()
+		a.broker.Guide(a.log, a.spec.Source.Topic, outputs[1:]...)
+	}
+	var beside sync.WaitGroup
+	besideCtx, stop := context.WithCancel(ctx)
+	beside.Go(func() { a.report(besideCtx, reportEvery) })
+	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
+		beside.Go(func() { a.feed(besideCtx) })
+	}
+	err := a.bounded(ctx, a.engine.Run)
+	stop()
+	beside.Wait()
+	totals := a.metrics.Totals()
+	a.log.Info().Int("in", totals.Consumed).Int("out", totals.Outputs).Int("filtered", totals.Filtered).Int("dead", totals.DeadLetters).Msg("stopped")
+	return err
+}
+
+// bounded runs f until it returns, but not for long after ctx has ended.
+func (a *App) bounded(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	a.log.Info().Stringer("timeout", a.settings.Engine.ShutdownTimeout).Msg("stopping: finishing and committing what has begun; a second signal ends at once")
+	limit := a.settings.Engine.ShutdownTimeout + overrun
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		return errors.New("the stream did not end within SHUTDOWN_TIMEOUT: what was not committed is processed again after the next start")
+	}
+}
+
+func (a *App) introduce() {
+	outputs := a.processor.Topics()
+	a.log.Info().Str("version", version()).Str("pipeline", a.spec.Name).Str("file", a.spec.File).
+		Str("source", a.spec.Source.Topic).Strs("outputs", outputs[1:]).Str("dead_letters", outputs[0]).
+		Str("group", a.group).Str("guarantee", a.settings.Engine.DeliveryGuarantee).
+		Str("instance", a.settings.Engine.InstanceID).Str("brokers", strings.Join(a.bootstrap(), ",")).Msg("started")
+	a.log.Info().Msg("metrics on http://" + a.Addr() + "/metrics, health on /livez and /readyz")
+}
+
+// feed generates events for the embedded broker at GENERATOR_RATE.
+func (a *App) feed(ctx context.Context) {
+	rate := a.settings.Around.GeneratorRate
+	events := generator.Default()
+	events.Seed, events.Step = uint64(time.Now().UnixNano()), time.Second/time.Duration(rate)
+	a.log.Info().Int("rate", rate).Str("topic", a.spec.Source.Topic).Msg("generating user logins; set GENERATOR_RATE to change how many a second")
+	var backoff utils.Backoff
+	for ctx.Err() == nil {
+		f, err := newFeed(ctx, a.cluster, a.spec.Source.Topic, events)
+		if err == nil {
+			err = f.run(ctx, pace{rate: rate, live: true}, func(int) { backoff.Reset() })
+		}
+		if err != nil && !model.Stopped(ctx, err) {
+			a.log.Warn().Err(err).Msg("the generator failed, trying again")
+		}
+		_ = backoff.Wait(ctx)
+	}
+}
