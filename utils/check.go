@@ -42,28 +42,30 @@ func (s *Settings) checkField(f field, problems *SettingsError) {
 	}
 }
 
-// checkTogether holds the settings against each other; each of them is right by itself.
+// checkTogether holds the settings against each other, as far as each of them is right by itself.
 func (s *Settings) checkTogether(problems *SettingsError) {
-	s.checkValues(problems)
-	s.checkSecurity(problems)
+	if !problems.any("KAFKA_S", "KAFKA_BOOTSTRAP_SERVERS") {
+		s.checkSecurity(problems)
+	}
 	e := s.Engine
-	if e.CommitInterval*2 > e.TransactionTimeout {
+	if !problems.any("COMMIT_INTERVAL", "TRANSACTION_TIMEOUT") && e.CommitInterval*2 > e.TransactionTimeout {
 		problems.add("COMMIT_INTERVAL", e.CommitInterval.String(), "leaves a transaction no time to end before TRANSACTION_TIMEOUT="+
 			e.TransactionTimeout.String()+" aborts it", "at most half of TRANSACTION_TIMEOUT")
 	}
-	if e.MaxPollInterval < e.SessionTimeout {
+	if !problems.any("MAX_POLL_INTERVAL", "SESSION_TIMEOUT") && e.MaxPollInterval < e.SessionTimeout {
 		problems.add("MAX_POLL_INTERVAL", e.MaxPollInterval.String(), "is shorter than SESSION_TIMEOUT="+e.SessionTimeout.String(), "at least SESSION_TIMEOUT")
 	}
-	if s.Kafka.FetchMaxBytes > e.MaxBatchBytes {
+	if !problems.any("KAFKA_FETCH_MAX_BYTES", "MAX_BATCH_BYTES") && s.Kafka.FetchMaxBytes > e.MaxBatchBytes {
 		problems.add("KAFKA_FETCH_MAX_BYTES", s.Kafka.FetchMaxBytes.String(), "is larger than MAX_BATCH_BYTES="+e.MaxBatchBytes.String(), "at most MAX_BATCH_BYTES")
 	}
 }
 
+// checkValues holds single settings against what tags cannot say.
 func (s *Settings) checkValues(problems *SettingsError) {
-	if s.Kafka.Partitions == 0 {
+	if s.Kafka.Partitions == 0 && !problems.has("KAFKA_PARTITIONS") {
 		problems.add("KAFKA_PARTITIONS", "0", "is out of bounds", "-1 (the broker's default) or 1 to 10000")
 	}
-	if s.Kafka.ReplicationFactor == 0 {
+	if s.Kafka.ReplicationFactor == 0 && !problems.has("KAFKA_REPLICATION_FACTOR") {
 		problems.add("KAFKA_REPLICATION_FACTOR", "0", "is out of bounds", "-1 (the broker's default) or 1 to 100")
 	}
 	if key := s.Engine.HashKey; key != "" && len(key) < minHashKey {
@@ -78,6 +80,18 @@ func (e *SettingsError) has(name string) bool {
 	for _, p := range e.Problems {
 		if p.Name == name {
 			return true
+		}
+	}
+	return false
+}
+
+// any tells whether a setting with one of these prefixes is wrong.
+func (e *SettingsError) any(prefixes ...string) bool {
+	for _, p := range e.Problems {
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(p.Name, prefix) {
+				return true
+			}
 		}
 	}
 	return false

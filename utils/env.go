@@ -24,9 +24,8 @@ func Load(dir string, environ []string) (*Settings, error) {
 	for _, f := range fields {
 		s.checkField(f, &problems)
 	}
-	if len(problems.Problems) == 0 {
-		s.checkTogether(&problems)
-	}
+	s.checkValues(&problems)
+	s.checkTogether(&problems)
 	s.Warnings = append(s.Warnings, unknown(s.environment, fields)...)
 	s.hideSecrets(fields)
 	if len(problems.Problems) > 0 {

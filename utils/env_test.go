@@ -72,6 +72,7 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 		"KAFKA_BOOTSTRAP_SERVERS": "kafka", "KAFKA_GROUP_ID": "a b", "KAFKA_AUTO_OFFSET_RESET": "middle", "KAFKA_PARTITIONS": "many",
 		"KAFKA_AUTO_CREATE_TOPICS": "maybe", "KAFKA_COMPRESSION": "zip", "COMMIT_INTERVAL": "100", "COMMIT_MAX_BYTES": "1 lot",
 		"SESSION_TIMEOUT": "1h", "DELIVERY_GUARANTEE": "at_most_once", "LOG_LEVEL": "loud", "GENERATOR_RATE": "-1", "COMMIT_MAX_RECORDS": "0",
+		"HTTP_ADDR": "8080", "KAFKA_REPLICATION_FACTOR": "0",
 	}
 	var environ []string
 	for name, value := range wrong {
