@@ -154,12 +154,27 @@ func (a *App) Close() error {
 func (a *App) ensureTopics(ctx context.Context) error {
 	names := append([]string{a.spec.Source.Topic}, a.processor.Topics()...)
 	for _, name := range names {
-		if err := ensureTopic(ctx, a.cluster, a.settings, name, a.log); err != nil {
+		if err := a.ensureAllowed(ctx, name); err != nil {
 			return err
 		}
 	}
 	a.watch.Readiness.Clear(conditionTopics)
 	return nil
+}
+
+// ensureAllowed waits as well while the brokers let us in but do not let us look: an operator can mend that.
+func (a *App) ensureAllowed(ctx context.Context, name string) error {
+	pause := utils.Backoff{Min: 2 * time.Second, Max: 30 * time.Second}
+	for {
+		err := ensureTopic(ctx, a.cluster, a.settings, name, a.log)
+		if err == nil || model.ClassOf(err) != model.Unauthorized {
+			return err
+		}
+		a.watch.Failing(err)
+		if err := pause.Wait(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // ensureTopic waits for the brokers and makes sure that a topic exists, which it creates only when the settings say so.

@@ -14,18 +14,19 @@ import (
 const abortTimeout = 3 * time.Second
 
 // Run works until ctx ends; then it finishes and commits what it has begun, within Config.ShutdownTimeout, and leaves
-// the group. No error of a broker, an event or the group ends it.
+// the group. Once it has begun to read, no error of a broker, an event or the group ends it. Before, a setting that the
+// brokers refuse does: the error is of class Misconfigured.
 func (e *Engine) Run(ctx context.Context) error {
 	// What is under way when ctx ends is finished with a context of its own.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		if utils.Sleep(work, e.cfg.ShutdownTimeout) == nil {
-			e.log.Error().Dur("timeout", e.cfg.ShutdownTimeout).Msg("could not finish in SHUTDOWN_TIMEOUT: the open transaction is left to be aborted")
+			e.log.Error().Stringer("timeout", e.cfg.ShutdownTimeout).Msg("could not finish in SHUTDOWN_TIMEOUT: the open transaction is left to be aborted")
 			cancel()
 		}
 	})()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && e.refused == nil {
 		member, err := e.ports.Membership.Join(ctx)
 		if err != nil {
 			e.decide(ctx, work, err)
@@ -89,6 +90,7 @@ func (e *Engine) live(ctx, work context.Context, member model.Assignment) error 
 		return e.unlessOver(stopped, err)
 	}
 	onClose(stopped, r.committer.failed, stop)
+	e.begun = true
 	e.watch.Working(len(member.Partitions))
 	return r.finish(r.consume(stopped))
 }
@@ -170,6 +172,12 @@ func (e *Engine) decide(ctx, work context.Context, err error) (rejoin bool) {
 	case model.Replaced:
 		e.replaced()
 		return true
+	case model.Misconfigured:
+		if !e.begun {
+			e.refused = err
+			return true
+		}
+		fallthrough
 	default:
 		e.watch.Failing(err)
 		e.pace.wait(ctx, class)

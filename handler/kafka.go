@@ -37,6 +37,9 @@ type Engine struct {
 	clean  bool // the producer has an epoch and no transaction of unknown outcome
 	limit  limit
 	pace   pace
+
+	begun   bool  // messages have been read since the start
+	refused error // what the brokers refuse of the settings, at the start
 }
 
 // NewEngine returns an engine. Nothing happens before Run.

@@ -71,7 +71,7 @@ func (w *Watch) Retrying(op string, err error) {
 		w.Readiness.Set(ConditionBroker, err.Error())
 	}
 	if tell {
-		w.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Dur("for", since).Msg("failed, trying again")
+		w.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Stringer("for", since.Round(time.Millisecond)).Msg("failed, trying again")
 	}
 }
 
@@ -86,7 +86,7 @@ func (w *Watch) Recovered(op string) {
 		return
 	}
 	if !t.logged.IsZero() {
-		w.log.Info().Str("operation", op).Int("attempts", t.times).Dur("after", time.Since(t.since)).Msg("works again")
+		w.log.Info().Str("operation", op).Int("attempts", t.times).Stringer("after", time.Since(t.since).Round(time.Millisecond)).Msg("works again")
 	}
 	if left == 0 {
 		w.Readiness.Clear(ConditionBroker)

@@ -30,7 +30,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		a, err := m.enter(ctx, why)
 		if err == nil {
 			m.log.Info().Int32("generation", a.Generation).Str("member", a.MemberID).Str("instance_id", a.InstanceID).
-				Int("partitions", len(a.Partitions)).Dur("took", time.Since(start)).Msg("joined group")
+				Int("partitions", len(a.Partitions)).Stringer("took", time.Since(start).Round(time.Millisecond)).Msg("joined group")
 			return a, nil
 		}
 		if ctx.Err() != nil {
@@ -40,7 +40,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		switch model.ClassOf(err) {
 		case model.Transient:
 			pause = failed.Next()
-			m.log.Warn().Err(err).Int("attempt", failed.Attempts()).Dur("retry_in", pause).Msg("could not join group, trying again")
+			m.log.Warn().Err(err).Int("attempt", failed.Attempts()).Stringer("retry_in", pause.Round(time.Millisecond)).Msg("could not join group, trying again")
 		case model.Rejoin, model.Fenced:
 			pause = moved.Next()
 			m.log.Info().AnErr("reason", err).Msg("rebalance: the group moved on while joining, joining again")

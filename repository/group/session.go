@@ -99,7 +99,7 @@ func (s *session) live(ctx context.Context) {
 			return
 		}
 		pause = again.Next()
-		s.m.log.Warn().Err(err).Dur("retry_in", pause).Msg("heartbeat failed")
+		s.m.log.Warn().Err(err).Stringer("retry_in", pause.Round(time.Millisecond)).Msg("heartbeat failed")
 		if silent := time.Since(heard); silent >= s.m.cfg.SessionTimeout {
 			s.expire(silent)
 		}
