@@ -52,7 +52,7 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		Group: groupID, InstanceID: s.Engine.InstanceID, ClientID: s.Kafka.ClientID, Topics: []string{spec.Source.Topic},
 		SessionTimeout:   s.Engine.SessionTimeout,
 		RebalanceTimeout: s.Engine.TransactionTimeout + rebalanceSlack,
-	}, c.client, c.client, log)
+	}, c.client, c.client, watch, log)
 	source := repository.NewSource(c.client, watch, repository.SourceConfig{
 		MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: s.Engine.CommitInterval,
 	})

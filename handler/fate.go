@@ -40,9 +40,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	if err := e.ports.Membership.Leave(work); err != nil {
 		e.log.Warn().Err(err).Msg("could not leave the group: its other members wait for SESSION_TIMEOUT")
-		return nil
 	}
-	return nil
+	return e.refused
 }
 
 // hold works on one assignment for as long as the group lets us.

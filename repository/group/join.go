@@ -12,6 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// joining is the name of the operation for an Observer.
+const joining = "join group"
+
 // Join enters the next generation of the group and starts its heartbeats, which run until the next Join or Leave. The
 // generation before is over for this member as soon as Join is called: its work must be committed or dropped by then.
 //
@@ -29,6 +32,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 	for {
 		a, err := m.enter(ctx, why)
 		if err == nil {
+			m.observe.Recovered(joining)
 			m.log.Info().Int32("generation", a.Generation).Str("member", a.MemberID).Str("instance_id", a.InstanceID).
 				Int("partitions", len(a.Partitions)).Stringer("took", time.Since(start).Round(time.Millisecond)).Msg("joined group")
 			return a, nil
@@ -40,7 +44,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		switch model.ClassOf(err) {
 		case model.Transient:
 			pause = failed.Next()
-			m.log.Warn().Err(err).Int("attempt", failed.Attempts()).Stringer("retry_in", pause.Round(time.Millisecond)).Msg("could not join group, trying again")
+			m.observe.Retrying(joining, err)
 		case model.Rejoin, model.Fenced:
 			pause = moved.Next()
 			m.log.Info().AnErr("reason", err).Msg("rebalance: the group moved on while joining, joining again")

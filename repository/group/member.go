@@ -31,6 +31,12 @@ type Topics interface {
 	PartitionCounts(ctx context.Context, topics []string) (map[string]int32, error)
 }
 
+// Observer hears of joins that have to be tried again.
+type Observer interface {
+	Retrying(op string, err error)
+	Recovered(op string)
+}
+
 // Config is who joins what, and for how long the group waits for it.
 type Config struct {
 	Group      string
@@ -60,10 +66,11 @@ func (c Config) withDefaults() Config {
 
 // Member is one member of the group. Join, Leave and GoDynamic are for one goroutine; Alive and Err are for any.
 type Member struct {
-	cfg    Config
-	calls  Caller
-	topics Topics
-	log    zerolog.Logger
+	cfg     Config
+	calls   Caller
+	topics  Topics
+	observe Observer
+	log     zerolog.Logger
 
 	mu      sync.Mutex
 	who     identity    // under which the next join happens
@@ -92,9 +99,9 @@ type possessions struct {
 }
 
 // New is a member that has not joined yet. Nothing is sent before Join.
-func New(cfg Config, calls Caller, topics Topics, log zerolog.Logger) *Member {
+func New(cfg Config, calls Caller, topics Topics, observer Observer, log zerolog.Logger) *Member {
 	return &Member{
-		cfg: cfg.withDefaults(), calls: calls, topics: topics,
+		cfg: cfg.withDefaults(), calls: calls, topics: topics, observe: observer,
 		log:   log.With().Str("group", cfg.Group).Logger(),
 		who:   identity{instance: cfg.InstanceID, generation: -1},
 		owned: possessions{generation: -1},

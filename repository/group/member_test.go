@@ -376,7 +376,7 @@ func TestTheGroupsToolsCanReadTheAssignment(t *testing.T) {
 }
 
 func TestBeforeTheFirstJoinThereIsNothingToKeepAlive(t *testing.T) {
-	m := New(Config{Group: "g", SessionTimeout: time.Second}, nil, nil, zerolog.Nop())
+	m := New(Config{Group: "g", SessionTimeout: time.Second}, nil, nil, nil, zerolog.Nop())
 	if err := m.Alive(within(t)); model.ClassOf(err) != model.Rejoin {
 		t.Fatalf("got %v", err)
 	}

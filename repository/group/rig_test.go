@@ -111,7 +111,7 @@ func (r *rig) member(cfg Config) *Member {
 	r.t.Helper()
 	spy := &spy{Client: r.client}
 	log := zerolog.New(zerolog.NewTestWriter(r.t)).With().Str("instance", cfg.InstanceID).Logger()
-	m := New(cfg, spy, r.client, log)
+	m := New(cfg, spy, r.client, quiet{}, log)
 	r.t.Cleanup(func() {
 		if s := m.current(); s != nil {
 			s.halt("the test is over")
@@ -259,3 +259,9 @@ func requireQuiet(t *testing.T) {
 	}
 	t.Fatalf("goroutines are left:\n%s", stacks)
 }
+
+// quiet hears of retries and keeps it to itself.
+type quiet struct{}
+
+func (quiet) Retrying(string, error) {}
+func (quiet) Recovered(string)       {}
