@@ -49,8 +49,7 @@ func invalid(value []byte) string {
 	}
 	var raw json.RawMessage
 	err := json.Unmarshal(value, &raw)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("byte %d: %v", syntax.Offset, err)
 	}
 	return fmt.Sprintf("not JSON: %v", err)

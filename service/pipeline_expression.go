@@ -10,13 +10,14 @@ import (
 // expression reads the text of an expression. A number, true and false are constants; nil says that it is no
 // expression, and the problem is noted.
 func (p *pipelineFile) expression(n *node, what string) *model.Expression {
-	switch {
-	case n.shape == brokenShape:
+	switch n.shape {
+	case textShape, numberShape, boolShape:
+	case brokenShape:
 		return nil
-	case n.shape == nullShape:
+	case nullShape:
 		p.problem(n.at, "%s has no expression; nil is written nil", what)
 		return nil
-	case n.shape == mappingShape || n.shape == listShape:
+	case mappingShape, listShape:
 		p.problem(n.at, "%s is an expression, not %s; an expression that starts with { or [ is put in quotes", what, n.shape)
 		return nil
 	}

@@ -14,7 +14,8 @@ import (
 	"data-stream-engine/model"
 )
 
-// Every folder below testdata/problems holds a pipeline that is wrong and, in *.want, everything that is said about it.
+// Every *.yaml in testdata/problems is a pipeline that is wrong; its *.want is everything that is said about it.
+// UPDATE=1 writes them anew.
 func TestProblemsAreAllReportedAtTheirPlaces(t *testing.T) {
 	files, err := filepath.Glob("testdata/problems/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +21,9 @@ type written struct {
 }
 
 func (w written) header(key string) string {
-	for i := len(w.Headers) - 1; i >= 0; i-- {
-		if string(w.Headers[i].Key) == key {
-			return string(w.Headers[i].Value)
+	for _, h := range slices.Backward(w.Headers) {
+		if string(h.Key) == key {
+			return string(h.Value)
 		}
 	}
 	return "<none>"

@@ -163,12 +163,11 @@ func (p *Program) RunBool(env *Env) (bool, error) {
 
 // asError puts the parser's and the machine's errors, which count columns from 0, into our form.
 func asError(err error) *Error {
-	var own *Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
-	var e *file.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*file.Error](err)
+	if !ok {
 		return &Error{Line: 1, Column: 1, Message: firstLine(err.Error())}
 	}
 	return &Error{Line: max(e.Line, 1), Column: e.Column + 1, Message: plain(e.Message)}

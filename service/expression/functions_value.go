@@ -36,8 +36,9 @@ func typeName(args []any) (any, error) {
 		return "map", nil
 	case Time:
 		return "time", nil
+	default:
+		return "duration", nil
 	}
-	return "duration", nil
 }
 
 func coalesce(args []any) (any, error) {
@@ -119,7 +120,7 @@ func comparePrerelease(a, b string) int {
 	for i := range min(len(x), len(y)) {
 		m, errM := strconv.ParseUint(x[i], 10, 64)
 		n, errN := strconv.ParseUint(y[i], 10, 64)
-		c := 0
+		var c int
 		switch {
 		case errM == nil && errN == nil:
 			c = cmp.Compare(m, n)

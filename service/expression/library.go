@@ -121,7 +121,7 @@ func Nearest(written string, names []string) string {
 
 func normal(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "")) }
 
-// sameLetters tells whether two words differ in the order of their letters alone: nmae and name.
+// sameLetters tells whether two words differ in the order of their letters alone, as after a slip of the pen.
 func sameLetters(a, b string) bool {
 	x, y := []byte(a), []byte(b)
 	slices.Sort(x)

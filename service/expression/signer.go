@@ -30,8 +30,7 @@ func newSigner(text string) (*signer, error) {
 	if text == "" {
 		return nil, nil
 	}
-	id, _, ok := splitKey(text)
-	if !ok {
+	if _, _, named := splitKey(text); !named {
 		if len(text) < minKey {
 			return nil, fmt.Errorf("the hash key has %d bytes, it takes at least %d", len(text), minKey)
 		}
@@ -40,9 +39,9 @@ func newSigner(text string) (*signer, error) {
 	var first *signer
 	seen := map[string]bool{}
 	for i, part := range strings.Split(text, ",") {
-		var secret string
-		if id, secret, ok = splitKey(part); !ok {
-			return nil, fmt.Errorf("hash key %d has no id: each one is written id:secret, as in k2:...,k1:", i+1)
+		id, secret, ok := splitKey(part)
+		if !ok {
+			return nil, fmt.Errorf("hash key %d has no id: each one is written id:secret", i+1)
 		}
 		if len(secret) < minKey {
 			return nil, fmt.Errorf("hash key %s has %d bytes, it takes at least %d", id, len(secret), minKey)
