@@ -7,6 +7,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type Client struct {
 	topics       map[string]Topic
 	coordinators map[coordinatorKey]int32
 	controller   int32
+	answered     string // the address that answered last
 }
 
 // New returns a client of the cluster behind the bootstrap addresses (host:port). Nothing is dialled yet.
@@ -60,8 +62,9 @@ func (c *Client) Call(ctx context.Context, node int32, req kmsg.Request) (kmsg.R
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	var failed error
-	for _, address := range c.candidates(node) {
-		answer, err := c.callAddress(ctx, address, req)
+	candidates := c.candidates(node)
+	for i, address := range candidates {
+		answer, err := c.callInShare(ctx, len(candidates)-i, address, req)
 		if err == nil {
 			return answer, nil
 		}
@@ -73,6 +76,23 @@ func (c *Client) Call(ctx context.Context, node int32, req kmsg.Request) (kmsg.R
 		failed = &model.Error{Class: model.Transient, Op: "find", Subject: fmt.Sprintf("broker %d", node), Err: fmt.Errorf("its address is not known yet")}
 	}
 	return nil, failed
+}
+
+// callInShare leaves time for the addresses behind this one: a broker whose process is stopped takes connections and
+// never answers.
+func (c *Client) callInShare(ctx context.Context, left int, address string, req kmsg.Request) (kmsg.Response, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		defer cancel()
+	}
+	answer, err := c.callAddress(ctx, address, req)
+	if err == nil {
+		c.mu.Lock()
+		c.answered = address
+		c.mu.Unlock()
+	}
+	return answer, err
 }
 
 func (c *Client) callAddress(ctx context.Context, address string, req kmsg.Request) (kmsg.Response, error) {
@@ -137,7 +157,7 @@ func (c *Client) exchange(ctx context.Context, address string, f *Frame) error {
 }
 
 // candidates are the addresses to try for a node; for AnyNode the known brokers come after the bootstrap addresses,
-// which may all have been replaced since the start.
+// which may all have been replaced since the start. The one that answered last goes first: the others may be gone.
 func (c *Client) candidates(node int32) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,7 +169,12 @@ func (c *Client) candidates(node int32) []string {
 	}
 	all := append([]string(nil), c.bootstrap...)
 	for _, a := range c.addresses {
-		all = append(all, a)
+		if !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	if i := slices.Index(all, c.answered); i > 0 {
+		all[0], all[i] = all[i], all[0]
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -47,14 +48,22 @@ func (c *Client) Refresh(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	sort.Strings(names)
-	if _, err := c.RefreshTopics(ctx, names...); err != nil && Code(err) == 0 {
-		return err
-	}
-	return nil
+	_, _, err := c.refresh(ctx, names)
+	return err
 }
 
-// RefreshTopics asks the cluster for the named topics, never creating one, and caches what it says.
+// RefreshTopics asks the cluster for the named topics, never creating one, and caches what it says. With an error of one
+// topic the others are cached all the same.
 func (c *Client) RefreshTopics(ctx context.Context, names ...string) (map[string]Topic, error) {
+	found, failed, err := c.refresh(ctx, names)
+	if err = cmp.Or(err, failed); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// refresh returns what came of the topics and the error of the first one that has one, or why there was no answer.
+func (c *Client) refresh(ctx context.Context, names []string) (found map[string]Topic, failed, err error) {
 	q := kmsg.NewPtrMetadataRequest()
 	q.AllowAutoTopicCreation = false
 	q.Topics = []kmsg.MetadataRequestTopic{} // an empty list asks for no topic, a missing one for all
@@ -65,11 +74,11 @@ func (c *Client) RefreshTopics(ctx context.Context, names ...string) (map[string
 	}
 	answer, err := c.Call(ctx, AnyNode, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, ok := answer.(*kmsg.MetadataResponse)
 	if !ok {
-		return nil, fmt.Errorf("unexpected answer %T to Metadata", answer)
+		return nil, nil, fmt.Errorf("unexpected answer %T to Metadata", answer)
 	}
 	for _, b := range r.Brokers {
 		c.learn(b.NodeID, b.Host, b.Port)
@@ -77,18 +86,16 @@ func (c *Client) RefreshTopics(ctx context.Context, names ...string) (map[string
 	c.mu.Lock()
 	c.controller = r.ControllerID
 	c.mu.Unlock()
-	found := make(map[string]Topic, len(r.Topics))
+	found = make(map[string]Topic, len(r.Topics))
 	for _, t := range r.Topics {
 		if t.Topic == nil {
 			continue
 		}
-		if err := Check("find topic", *t.Topic, t.ErrorCode); err != nil {
-			c.forgetTopic(*t.Topic)
-			return nil, err
-		}
 		topic, err := readTopic(*t.Topic, t)
 		if err != nil {
-			return nil, err
+			c.forgetTopic(*t.Topic)
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		found[topic.Name] = topic
 	}
@@ -97,10 +104,13 @@ func (c *Client) RefreshTopics(ctx context.Context, names ...string) (map[string
 		c.topics[n] = t
 	}
 	c.mu.Unlock()
-	return found, nil
+	return found, failed, nil
 }
 
 func readTopic(name string, t kmsg.MetadataResponseTopic) (Topic, error) {
+	if err := Check("find topic", name, t.ErrorCode); err != nil {
+		return Topic{}, err
+	}
 	topic := Topic{Name: name, ID: t.TopicID, Leaders: make([]int32, len(t.Partitions)), Epochs: make([]int32, len(t.Partitions))}
 	for _, p := range t.Partitions {
 		if p.Partition < 0 || int(p.Partition) >= len(topic.Leaders) {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,6 +37,11 @@ var spoken = map[kmsg.Key]span{
 	kmsg.DescribeConfigs:    {1, 4},
 }
 
+const (
+	neededRelease      = "Kafka 2.8 or newer is needed"
+	unsupportedVersion = 35
+)
+
 // versions is what one broker answered to ApiVersions.
 type versions map[int16]span
 
@@ -52,7 +58,7 @@ func (v versions) pick(address string, key kmsg.Key) (int16, error) {
 	if best := min(ours.most, theirs.most); best >= max(ours.least, theirs.least) {
 		return best, nil
 	}
-	hint, had := "Kafka 2.8 or newer is needed", fmt.Sprintf("%d to %d", theirs.least, theirs.most)
+	hint, had := neededRelease, fmt.Sprintf("%d to %d", theirs.least, theirs.most)
 	if theirs.least > ours.most {
 		hint = "the broker is newer than this release knows"
 	}
@@ -77,6 +83,11 @@ func (c *Client) versionsOf(ctx context.Context, address string) (versions, erro
 	f := &Frame{Key: q.Key(), Version: q.Version, Flexible: true, Pieces: [][]byte{q.AppendTo(nil)}}
 	if err := c.exchange(ctx, address, f); err != nil {
 		return nil, err
+	}
+	if len(f.Answer) >= 2 && binary.BigEndian.Uint16(f.Answer) == unsupportedVersion {
+		// Before Kafka 2.4: the rest of the answer is in version 0 (KIP-511).
+		return nil, &model.Error{Class: model.Misconfigured, Op: "talk to broker", Subject: address, Code: unsupportedVersion,
+			Hint: neededRelease, Err: fmt.Errorf("it does not speak ApiVersions version %d", q.Version)}
 	}
 	r := kmsg.NewPtrApiVersionsResponse()
 	r.Version = q.Version
