@@ -57,8 +57,12 @@ func Expect(value []byte) Expected {
 	if event["device_type"] != "android" && event["device_type"] != "iOS" {
 		return Expected{Fate: Drop}
 	}
-	if err := transform(event); err != nil {
-		return Expected{Fate: Bury, Stage: "transform"}
+	at, err := eventTime(event["timestamp"])
+	if err != nil {
+		return Expected{Fate: Bury, Stage: "decode", Code: "invalid_event_time"}
+	}
+	if err := transform(event, at); err != nil {
+		return Expected{Fate: Bury, Stage: "transform", Code: "expression"}
 	}
 	return Expected{Fate: Forward, Key: fmt.Sprint(event["user_id"]), Event: event}
 }
@@ -76,7 +80,7 @@ func decode(value []byte, into any) error {
 	return nil
 }
 
-func transform(event map[string]any) error {
+func transform(event map[string]any, at time.Time) error {
 	device, ok := event["device_type"].(string)
 	if !ok {
 		return errors.New("device_type is no text")
@@ -93,10 +97,6 @@ func transform(event map[string]any) error {
 		return err
 	}
 	event["device_id"] = hashed
-	at, err := eventTime(event["timestamp"])
-	if err != nil {
-		return err
-	}
 	event["login_at"] = formatTime(at)
 	delete(event, "timestamp")
 	return nil
