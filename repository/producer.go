@@ -167,8 +167,9 @@ func (p *Producer) checkAdded(r *kmsg.AddPartitionsToTxnResponse) error {
 	var worst error
 	for _, t := range r.Topics {
 		for _, x := range t.Partitions {
-			err := p.check("add to transaction partition", x.ErrorCode)
-			if err != nil && (worst == nil || broker.Code(worst) == notAttempted || model.ClassOf(worst) == model.Transient) {
+			switch err := p.check("add to transaction partition", x.ErrorCode); {
+			case err == nil, worst != nil && x.ErrorCode == notAttempted:
+			case worst == nil, broker.Code(worst) == notAttempted, model.ClassOf(worst) == model.Transient:
 				worst = err
 			}
 		}
