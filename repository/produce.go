@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"golang.org/x/sync/errgroup"
 
@@ -66,7 +67,13 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Ref
 // stamped is a batch with its sequence, as it goes into a request, however often it is sent.
 type stamped struct {
 	Outgoing
-	frame []byte
+	frame      []byte
+	unanswered bool // at least once
+}
+
+// advance is the sequence behind count records: 31 bits, then it goes on with 0.
+func advance(sequence int32, count int) int32 {
+	return int32((int64(sequence) + int64(count)) & math.MaxInt32)
 }
 
 // round sends at most one batch for each partition. It returns the halves of the batches that were refused, and the
@@ -75,7 +82,7 @@ func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgo
 	waiting := make([]stamped, len(batches))
 	for i, b := range batches {
 		b.Batch.Stamp(p.id, p.epoch, p.sequences[b.TopicPartition], p.Transactional())
-		waiting[i] = stamped{b, b.Batch.Framed(b.Partition)}
+		waiting[i] = stamped{Outgoing: b, frame: b.Batch.Framed(b.Partition)}
 	}
 	err = p.retry.Do(ctx, "produce", func(ctx context.Context) error {
 		answers, err := p.send(ctx, waiting)
@@ -84,12 +91,15 @@ func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgo
 		for i, b := range waiting {
 			switch e := answers[i]; {
 			case e == nil:
-				p.sequences[b.TopicPartition] += int32(b.Batch.Count())
-				p.pool.put(b.Batch)
+				p.sequences[b.TopicPartition] = advance(p.sequences[b.TopicPartition], b.Batch.Count())
+				if !b.unanswered { // a connection may still be reading it
+					p.pool.put(b.Batch)
+				}
 			case model.ClassOf(e) == model.Rejected:
 				halves, bad := split(b.Outgoing, e)
 				again, refused = append(again, halves...), append(refused, bad...)
 			default:
+				b.unanswered = b.unanswered || errors.Is(e, errPending)
 				left = append(left, b)
 				failed = worse(failed, e)
 			}
@@ -199,7 +209,7 @@ func (p *Producer) produceBody(batches []stamped, indexes []int) [][]byte {
 
 // readProduce reads a Produce v8 answer into the answers of the batches.
 func (p *Producer) readProduce(ctx context.Context, body []byte, byPartition map[model.TopicPartition]int, answers []error) error {
-	r := reader{rest: body}
+	r, moved := reader{rest: body}, false
 	for topics := r.int32(); topics > 0 && !r.short; topics-- {
 		name := r.string()
 		for parts := r.int32(); parts > 0 && !r.short; parts-- {
@@ -218,15 +228,14 @@ func (p *Producer) readProduce(ctx context.Context, body []byte, byPartition map
 				continue
 			}
 			answers[i] = p.produced(tp, code, message)
-			if leaderless(code) {
-				if err := p.client.Refresh(ctx); err != nil {
-					return err
-				}
-			}
+			moved = moved || leaderless(code)
 		}
 	}
 	if r.short {
 		return &model.Error{Class: model.Fenced, Op: "read the answer to Produce", Err: errors.New("it is cut short")}
+	}
+	if moved {
+		return p.client.Refresh(ctx)
 	}
 	return nil
 }
@@ -234,7 +243,7 @@ func (p *Producer) readProduce(ctx context.Context, body []byte, byPartition map
 // leaderless are the answers of a broker that does not lead the partition, or not yet.
 func leaderless(code int16) bool {
 	switch code {
-	case broker.UnknownTopicOrPartition, broker.LeaderNotAvailable, broker.NotLeader, broker.FencedLeaderEpoch, broker.UnknownLeaderEpoch, broker.UnknownTopicID:
+	case broker.UnknownTopicOrPartition, broker.LeaderNotAvailable, broker.NotLeader, broker.StorageFailed, broker.FencedLeaderEpoch, broker.UnknownLeaderEpoch, broker.UnknownTopicID:
 		return true
 	}
 	return false

@@ -34,6 +34,7 @@ const (
 	OutOfOrderSequence      = 45
 	DuplicateSequence       = 46
 	ConcurrentTransactions  = 51
+	StorageFailed           = 56
 	FencedLeaderEpoch       = 74
 	UnknownLeaderEpoch      = 75
 	MemberIDRequired        = 79

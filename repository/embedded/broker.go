@@ -57,7 +57,7 @@ type Broker struct {
 // cannot be used at all, is a *model.Error of class Misconfigured.
 func Start(ctx context.Context, c Config) (*Broker, error) {
 	dir := filepath.Join(c.DataDir, "broker")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, misconfigured("make directory", dir, err, "set DATA_DIR to a directory that may be written to")
 	}
 	lock, err := lockDir(dir)

@@ -17,7 +17,7 @@ import (
 // ends; the file itself stays.
 func lockDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, misconfigured("lock", dir, err, "set DATA_DIR to a directory that may be written to")
 	}

@@ -34,7 +34,7 @@ func closedCleanly(dir string) (bool, error) {
 }
 
 func markClean(dir string) error {
-	return os.WriteFile(filepath.Join(dir, "clean"), nil, 0o644)
+	return os.WriteFile(filepath.Join(dir, "clean"), nil, 0o600)
 }
 
 // abortOpen writes abort markers for every transactional id to every partition. After a kill, kfake treats a
