@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // cleanups undo what a start has done, the last thing first. Each is registered right after what it undoes, so that a
@@ -24,9 +25,9 @@ func (c *cleanups) add(name string, f func(context.Context) error) {
 // run does all of them, whatever fails, once.
 func (c *cleanups) run(ctx context.Context) error {
 	var errs []error
-	for i := len(c.list) - 1; i >= 0; i-- {
-		if err := c.list[i].f(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", c.list[i].name, err))
+	for _, x := range slices.Backward(c.list) {
+		if err := x.f(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", x.name, err))
 		}
 	}
 	c.list = nil

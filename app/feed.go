@@ -71,7 +71,8 @@ func (f *feed) run(ctx context.Context, p pace, made func(events int)) error {
 	group, working := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer close(parcels)
-		return f.make(ctx, working, p, parcels)
+		f.make(ctx, working, p, parcels)
+		return nil
 	})
 	group.Go(func() error {
 		working, cancel := context.WithCancel(working)
@@ -97,13 +98,17 @@ func (f *feed) run(ctx context.Context, p pace, made func(events int)) error {
 }
 
 // make fills parcels at the pace until the count is reached or ctx ends, or failed says that nobody takes them.
-func (f *feed) make(ctx, failed context.Context, p pace, parcels chan<- parcel) error {
+func (f *feed) make(ctx, failed context.Context, p pace, parcels chan<- parcel) {
 	begin, done := time.Now(), 0
+	tick := time.NewTicker(feedTick)
+	defer tick.Stop()
 	for ctx.Err() == nil && (p.count == 0 || done < p.count) {
 		n := feedBatch
 		if p.rate > 0 {
-			if err := utils.Sleep(ctx, feedTick); err != nil {
-				return nil
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
 			}
 			due := int(time.Since(begin).Seconds() * float64(p.rate))
 			n = min(due-done, feedBatch)
@@ -119,10 +124,9 @@ func (f *feed) make(ctx, failed context.Context, p pace, parcels chan<- parcel) 
 		select {
 		case parcels <- parcel{f.outbox.Take(), n}:
 		case <-failed.Done():
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // fill generates n events into the outbox.

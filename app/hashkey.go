@@ -26,7 +26,7 @@ func hashKey(s *utils.Settings, dataDir string) (utils.Secret, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", keyError("read", path, err)
 	}
-	if err := os.MkdirAll(dataDir, 0o755); err != nil {
+	if err := os.MkdirAll(dataDir, 0o750); err != nil {
 		return "", keyError("keep", path, err)
 	}
 	key := rand.Text() // 128 bits
@@ -42,8 +42,7 @@ func keyError(op, path string, err error) error {
 
 // cause is an error of the file system without the operation and the path, which the message has already.
 func cause(err error) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
 	}
 	return err

@@ -62,18 +62,21 @@ func Main(ctx context.Context, p Process) int {
 			return p.exit(c.run(ctx, p))
 		}
 	}
-	fmt.Fprintf(p.Stderr, "there is no command %q\n\n", name)
+	say(p.Stderr, "there is no command %q\n\n", name)
 	usage(p.Stderr)
 	return exitMisconfigured
 }
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, "data-stream-engine: from Kafka topic to Kafka topic, exactly once\n\nCommands:\n")
+	say(w, "data-stream-engine: from Kafka topic to Kafka topic, exactly once\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-24s %s\n", c.name+" "+c.arguments, c.summary)
+		say(w, "  %-24s %s\n", c.name+" "+c.arguments, c.summary)
 	}
-	fmt.Fprint(w, "\nSettings come from the environment and from the file .env; `settings` lists them.\nExit codes: 0 done, 1 failed, 2 wrong settings, pipeline file or command line.\n")
+	say(w, "\nSettings come from the environment and from the file .env; `settings` lists them.\nExit codes: 0 done, 1 failed, 2 wrong settings, pipeline file or command line.\n")
 }
+
+// say writes to a person; when nobody can be told, that cannot be told either.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // exit tells what went wrong, once, and what that makes of the process.
 func (p Process) exit(err error) int {
@@ -83,10 +86,10 @@ func (p Process) exit(err error) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.As(err, &misused), errors.As(err, &wrong), misconfigured(err):
-		fmt.Fprintln(p.Stderr, err)
+		say(p.Stderr, "%v\n", err)
 		return exitMisconfigured
 	}
-	fmt.Fprintln(p.Stderr, "failed:", err)
+	say(p.Stderr, "failed: %v\n", err)
 	return exitFailed
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"text/tabwriter"
 
@@ -30,9 +29,9 @@ func settings(_ context.Context, p Process) error {
 		}
 	}
 	w := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SETTING\tVALUE\tDEFAULT\tACCEPTED\tMEANING")
+	say(w, "SETTING\tVALUE\tDEFAULT\tACCEPTED\tMEANING\n")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Value, r.Default, r.Accepted, r.Meaning)
+		say(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Value, r.Default, r.Accepted, r.Meaning)
 	}
 	if err := w.Flush(); err != nil {
 		return err

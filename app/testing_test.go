@@ -80,7 +80,7 @@ func (p *place) main(t *testing.T, args ...string) int {
 }
 
 // start runs the service in this process; stop ends it as a signal does.
-func (p *place) start(t *testing.T) (a *App, stop func()) {
+func (p *place) start(t *testing.T) (app *App, stop func()) {
 	t.Helper()
 	a, err := New(t.Context(), p.process())
 	if err != nil {

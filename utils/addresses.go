@@ -3,6 +3,7 @@ package utils
 import (
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,12 +31,8 @@ func (a *Addresses) UnmarshalText(text []byte) error {
 	if len(list) == 0 {
 		return errors.New("names no broker")
 	}
-	if len(list) > 1 {
-		for _, address := range list {
-			if address == Embedded {
-				return errors.New("mixes embedded with other brokers")
-			}
-		}
+	if len(list) > 1 && slices.Contains(list, Embedded) {
+		return errors.New("mixes embedded with other brokers")
 	}
 	*a = list
 	return nil

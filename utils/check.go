@@ -105,7 +105,7 @@ func bound(f field, text string) int64 {
 	}
 	if f.value.CanAddr() {
 		fresh := reflect.New(f.value.Type())
-		if u, ok := fresh.Interface().(encoding.TextUnmarshaler); ok {
+		if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](fresh); ok {
 			_ = u.UnmarshalText([]byte(text))
 			return fresh.Elem().Int()
 		}

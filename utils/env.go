@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,8 +124,7 @@ func resolve(values map[string]string, problems *SettingsError) map[string]strin
 
 // reason is an error of the file system without the operation and the path, which the message has already.
 func reason(err error) string {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err.Error()
 	}
 	return err.Error()
@@ -141,9 +141,7 @@ func toMap(environ []string) map[string]string {
 }
 
 func merge(low, high map[string]string) map[string]string {
-	for name, value := range high {
-		low[name] = value
-	}
+	maps.Copy(low, high)
 	return low
 }
 

@@ -37,7 +37,7 @@ func (s *Settings) Rows() []Row {
 	var rows []Row
 	for _, f := range fieldsOf(s) {
 		value := fmt.Sprint(f.value.Interface())
-		if d, ok := f.value.Interface().(time.Duration); ok && d%time.Minute == 0 {
+		if d, ok := reflect.TypeAssert[time.Duration](f.value); ok && d%time.Minute == 0 {
 			value = strings.TrimSuffix(value, "0s") // 5m0s
 		}
 		rows = append(rows, Row{Setting: f.Setting, Value: value})
@@ -76,10 +76,10 @@ type field struct {
 func fieldsOf(s *Settings) []field {
 	var list []field
 	root := reflect.ValueOf(s).Elem()
-	for i := range root.NumField() {
-		if group := root.Field(i); group.Kind() == reflect.Struct {
-			for j := range group.NumField() {
-				list = append(list, newField(group.Type().Field(j), group.Field(j)))
+	for _, group := range root.Fields() {
+		if group.Kind() == reflect.Struct {
+			for sf, value := range group.Fields() {
+				list = append(list, newField(sf, value))
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func fieldsOf(s *Settings) []field {
 }
 
 func newField(sf reflect.StructField, v reflect.Value) field {
-	_, secret := v.Interface().(Secret)
+	_, secret := reflect.TypeAssert[Secret](v)
 	return field{
 		Setting: Setting{
 			Name:     sf.Tag.Get("env"),
