@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +115,8 @@ func (st *Stream) Send(records ...*kgo.Record) {
 func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int, 1)
+	var failed atomic.Pointer[error]
+	st.t.Cleanup(cancel) // when the test ends before it calls stop
 	go func() {
 		sent := 0
 		defer func() { done <- sent }()
@@ -126,7 +129,7 @@ func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 				r.Topic = st.Source
 				st.Client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
 					if err != nil {
-						st.t.Errorf("the test could not send: %v", err)
+						failed.Store(&err)
 					}
 				})
 			}
@@ -145,6 +148,9 @@ func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 		defer cancel()
 		if err := st.Client.Flush(flush); err != nil {
 			st.t.Fatal("the test could not send: ", err)
+		}
+		if err := failed.Load(); err != nil {
+			st.t.Fatal("the test could not send: ", *err)
 		}
 		ends, _, err := st.Client.ends(flush, st.Source)
 		if err != nil {
