@@ -2,6 +2,8 @@ package handler
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"data-stream-engine/model"
@@ -28,14 +30,22 @@ type committer struct {
 	err    error
 
 	opened  time.Time
+	within  context.Context // of the open transaction
+	close   context.CancelFunc
 	refused refusals
 }
+
+// patienceFactor is how many transaction timeouts one transaction may take here before it is given up: by then the
+// coordinator has aborted it, though a broker that does not answer, or a partition without a leader, may not say so.
+const patienceFactor = 3
 
 // start runs the committer until its steps end or one fails.
 func (c *committer) start(ctx context.Context) {
 	c.steps, c.failed, c.done = make(chan step, 1), make(chan struct{}), make(chan struct{})
+	c.close = func() {}
 	go func() {
 		defer close(c.done)
+		defer func() { c.close() }()
 		for s := range c.steps {
 			if c.err != nil {
 				continue // nobody waits for it any more; the channel is drained so that it can be closed
@@ -58,7 +68,15 @@ func (c *committer) finish() error {
 func (c *committer) take(ctx context.Context, s step) error {
 	producer := c.writer.Producer
 	if s.begin {
+		c.close()
+		c.within, c.close = ctx, func() {}
+		if c.cfg.ExactlyOnce { // without transactions there is nothing that times out, and giving up would repeat outputs
+			c.within, c.close = context.WithTimeout(ctx, patienceFactor*c.cfg.TransactionTimeout)
+		}
 		c.opened, c.refused = time.Now(), refusals{}
+	}
+	ctx = c.within
+	if s.begin {
 		if err := producer.Begin(ctx, c.cfg.Group); err != nil {
 			return err
 		}
@@ -84,6 +102,10 @@ func (c *committer) take(ctx context.Context, s step) error {
 
 // explain tells a transaction that was given up because it took too long from one that somebody else ended.
 func (c *committer) explain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &model.Error{Class: model.TimedOut, Op: "finish the transaction", Err: fmt.Errorf("no success in %s", patienceFactor*c.cfg.TransactionTimeout),
+			Hint: "the reasons were logged; its events are processed again"}
+	}
 	if took := time.Since(c.opened); model.ClassOf(err) == model.Fenced && took >= c.cfg.TransactionTimeout*4/5 {
 		return &model.Error{Class: model.TimedOut, Op: "commit within TRANSACTION_TIMEOUT", Err: err}
 	}

@@ -200,7 +200,9 @@ func (e *Engine) drop(ctx context.Context, class model.Class) {
 			e.log.Warn().Err(err).Msg("could not abort the transaction: the next epoch does")
 		}
 	}
-	e.watch.Metrics.Transaction(outcome)
+	if e.cfg.ExactlyOnce {
+		e.watch.Metrics.Transaction(outcome)
+	}
 }
 
 // lostToAnother finds out who ended a transaction: another process with our INSTANCE_ID, or the coordinator, which

@@ -93,7 +93,7 @@ func (r *run) begin() error {
 // move notes how far a partition has been read.
 func (r *run) move(part *model.FetchedPartition, to int64) {
 	pos := r.positions[part.TopicPartition]
-	pos.Offset = to
+	pos.Offset, pos.LeaderEpoch = to, -1 // which leader wrote the message before is nobody's question
 	r.positions[part.TopicPartition], r.pending.positions[part.TopicPartition] = pos, pos
 	r.watch.Metrics.Lag(part.TopicPartition, max(part.HighWatermark-to, 0))
 }
