@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,4 +100,144 @@ func TestEachEventComesOutOnceWhateverBrokersAnswer(t *testing.T) {
 		}
 	}
 	r.t = t
+}
+
+// The same when connections break: before the broker has seen the request, or after it has done what was asked.
+func TestEachEventComesOutOnceWhateverConnectionsBreak(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	e := r.start()
+	r.feed(100)
+	r.exactlyOnce()
+	for _, key := range []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.AddOffsetsToTxn, kmsg.AddPartitionsToTxn, kmsg.Produce, kmsg.Fetch, kmsg.Heartbeat} {
+		for name, d := range map[string]deed{"drop": {drop: true}, "lose": {lose: true}} {
+			ok := t.Run(key.Name()+"/"+name, func(t *testing.T) {
+				r.t = t
+				const times = 2
+				r.wire.on(key, first(times, d))
+				if key == kmsg.AddPartitionsToTxn { // the partitions of the transaction before are not added again
+					r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ProducerFenced, TopLevel: true})
+				}
+				r.eventually("the fault", func() bool {
+					r.feed(1)
+					return r.wire.asked(key) > times
+				})
+				r.feed(50)
+				r.exactlyOnce()
+				r.eventually("readiness", e.ready)
+			})
+			if !ok {
+				break
+			}
+		}
+	}
+	r.t = t
+}
+
+// What is lost with the connection while a producer or a member is set up is asked for again as well.
+func TestStartOutlastsBrokenConnections(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	keys := []kmsg.Key{kmsg.Metadata, kmsg.ApiVersions, kmsg.FindCoordinator, kmsg.InitProducerID, kmsg.OffsetFetch, kmsg.ListOffsets, kmsg.OffsetCommit, kmsg.JoinGroup, kmsg.SyncGroup}
+	for i, key := range keys {
+		r.wire.on(key, first(2, deed{drop: i%2 == 0, lose: i%2 == 1}))
+	}
+	r.feed(100)
+	e := r.start()
+	r.exactlyOnce()
+	for _, key := range keys {
+		if n := r.wire.asked(key); n < 3 {
+			t.Errorf("%s was asked %d times", key.Name(), n)
+		}
+	}
+	r.eventually("readiness", e.ready)
+	must(t, e.stop())
+}
+
+// A few seconds of everything at once: connections break before and after, answers are late, brokers refuse,
+// coordinators and leaders move. The seed makes the choice, not the timing.
+func TestEachEventComesOutOnceThroughAStorm(t *testing.T) {
+	t.Parallel()
+	const length = 4 * time.Second
+	for _, seed := range []uint64{1, 2} {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			r := newRig(t)
+			engines := []*engine{r.start("COMMIT_MAX_RECORDS=40"), r.start("INSTANCE_ID=a")}
+			r.feed(100)
+			r.caughtUp()
+			s := storm{r: r, rng: rand.New(rand.NewPCG(seed, 0))}
+			r.wire.every(s.befall)
+			for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				r.feed(20)
+				s.blow()
+			}
+			r.wire.every(nil)
+			s.calm()
+			r.feed(50)
+			r.exactlyOnce()
+			var given float64
+			for _, e := range engines {
+				r.eventually("readiness", e.ready)
+				given += e.metric(`stream_engine_transactions_total{outcome="unknown"}`) + e.metric(`stream_engine_transactions_total{outcome="aborted"}`)
+				must(t, e.stop())
+			}
+			if given < 5 {
+				t.Errorf("only %v transactions were given up: no storm", given)
+			}
+		})
+	}
+}
+
+// storm chooses what goes wrong.
+type storm struct {
+	r       *rig
+	mu      sync.Mutex
+	rng     *rand.Rand
+	handles []*kfake.FaultHandle
+}
+
+func (s *storm) chance(percent int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.IntN(100) < percent
+}
+
+// befall is for the wire.
+func (s *storm) befall(kmsg.Key) deed {
+	switch {
+	case s.chance(2):
+		return deed{drop: true}
+	case s.chance(2):
+		return deed{lose: true}
+	case s.chance(2):
+		return deed{late: 50 * time.Millisecond}
+	}
+	return deed{}
+}
+
+// blow is called every few milliseconds.
+func (s *storm) blow() {
+	if s.chance(20) {
+		all := faults()
+		s.mu.Lock()
+		f := all[s.rng.IntN(len(all))]
+		s.mu.Unlock()
+		f.fence = false
+		if f.err != kerr.FencedInstanceID { // another test's: the instance would go on under another name
+			s.handles = append(s.handles, f.install(s.r))
+		}
+	}
+	if s.chance(3) {
+		s.r.fake.RehashCoordinators()
+	}
+	if s.chance(3) {
+		s.r.fake.ShufflePartitionLeaders()
+	}
+}
+
+// calm takes back what has not happened yet.
+func (s *storm) calm() {
+	for _, h := range s.handles {
+		h.Remove()
+	}
 }
