@@ -27,8 +27,15 @@ func NewOffsets(client *broker.Client, retry Retry, group string, fromLatest boo
 // Stable returns the committed positions of those partitions that have one. It waits until no transaction that may
 // still change them is open (KIP-447): a position read earlier would make its events count twice.
 func (o *Offsets) Stable(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]model.Position, error) {
+	return o.fetch(ctx, partitions, true)
+}
+
+func (o *Offsets) fetch(ctx context.Context, partitions []model.TopicPartition, stable bool) (map[model.TopicPartition]model.Position, error) {
+	if len(partitions) == 0 { // a request without topics asks for all
+		return nil, nil
+	}
 	q := kmsg.NewPtrOffsetFetchRequest()
-	q.Group, q.RequireStable = o.group, true
+	q.Group, q.RequireStable = o.group, stable
 	for topic, ps := range byTopic(partitions) {
 		t := kmsg.NewOffsetFetchRequestTopic()
 		t.Topic, t.Partitions = topic, ps

@@ -174,7 +174,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func unique(t *testing.T) string {
-	return fmt.Sprintf("%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), time.Now().UnixNano()%1e9)
+	return fmt.Sprintf("%s-%d", strings.NewReplacer("/", "-", "#", "-").Replace(t.Name()), time.Now().UnixNano()%1e9)
 }
 
 // topic creates a topic for this test and waits until it has leaders.

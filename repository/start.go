@@ -111,13 +111,14 @@ func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition
 }
 
 // knownPartitions is how many partitions the topic had when this group last committed to it, 0 when it never did, and
-// whether what was committed belongs to a deleted topic of the same name.
+// whether what was committed belongs to a deleted topic of the same name. It waits for no transaction: those of other
+// members are open at any time, and for long if one has crashed, and the texts in them say the same.
 func (o *Offsets) knownPartitions(ctx context.Context, topic string, now commitText) (known int, recreated bool, err error) {
 	all := make([]model.TopicPartition, now.partitions)
 	for i := range all {
 		all[i] = model.TopicPartition{Topic: topic, Partition: int32(i)}
 	}
-	committed, err := o.Stable(ctx, all)
+	committed, err := o.fetch(ctx, all, false)
 	if err != nil {
 		return 0, false, fmt.Errorf("committed offsets of %s: %w", topic, err)
 	}
