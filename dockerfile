@@ -3,7 +3,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-# CGO_ENABLED=0: a static binary, the final image has no libc. An empty /data gives the volume its owner.
+# CGO_ENABLED=0: a static binary, the final image has no libc. An empty /data gives a volume that is mounted there its owner.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/data-stream-engine . && mkdir /out/data
 
@@ -15,7 +15,6 @@ ENV HTTP_ADDR=:8080 \
     LOG_FORMAT=json \
     DATA_DIR=/data \
     PIPELINE_FILE=/pipeline.yaml
-VOLUME /data
 EXPOSE 8080
 # No shell in the image: the binary asks itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s --retries=3 CMD ["/data-stream-engine", "health"]
