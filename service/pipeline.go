@@ -52,8 +52,13 @@ func (p *pipelineFile) pipeline(n *node) {
 		{"filter", false, func(n *node) { p.spec.Filter = p.expression(n, "filter") }},
 		{"transform", false, p.transform},
 		{"output", true, p.outputs},
-		{"aggregates", false, func(n *node) { p.problem(n.at, "aggregates are not supported yet in this version; take them out") }},
+		{"aggregates", false, func(*node) {}},
 	})
+	for _, pair := range n.pairs {
+		if pair.key == "aggregates" {
+			p.problem(pair.at, "aggregates are not supported yet in this version; take them out")
+		}
+	}
 }
 
 func (p *pipelineFile) source(n *node) {
