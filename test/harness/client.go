@@ -91,6 +91,28 @@ func (c *Client) Send(ctx context.Context, topic string, records ...*kgo.Record)
 // ReadAll is everything a topic holds now, as a read_committed reader sees it: by partition, in the order of offsets. It
 // waits until no transaction is open.
 func (c *Client) ReadAll(ctx context.Context, topic string) ([]*kgo.Record, error) {
+	all, err := c.read(ctx, topic)
+	return slices.DeleteFunc(all, func(r *kgo.Record) bool { return r.Attrs.IsControl() }), err
+}
+
+// Markers counts the ends of transactions in a topic.
+func (c *Client) Markers(ctx context.Context, topic string) (commits, aborts int, err error) {
+	all, err := c.read(ctx, topic)
+	for _, r := range all {
+		if !r.Attrs.IsControl() || len(r.Key) < 4 {
+			continue
+		}
+		if r.Key[3] == 0 { // version, type: 0 abort, 1 commit
+			aborts++
+		} else {
+			commits++
+		}
+	}
+	return commits, aborts, err
+}
+
+// read is ReadAll with the control records, which show that the end was reached when it is a marker.
+func (c *Client) read(ctx context.Context, topic string) ([]*kgo.Record, error) {
 	ends, err := c.settled(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -112,7 +134,6 @@ func (c *Client) ReadAll(ctx context.Context, topic string) ([]*kgo.Record, erro
 	if left == 0 {
 		return nil, nil
 	}
-	// Control records show that the end was reached when it is a marker.
 	reader, err := kgo.NewClient(append(slices.Clone(c.base), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(200*time.Millisecond))...)
 	if err != nil {
@@ -134,7 +155,7 @@ func (c *Client) ReadAll(ctx context.Context, topic string) ([]*kgo.Record, erro
 				left--
 			}
 			next[r.Partition] = r.Offset + 1
-			if !r.Attrs.IsControl() && r.Offset < end {
+			if r.Offset < end {
 				all = append(all, r)
 			}
 		})

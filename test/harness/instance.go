@@ -54,6 +54,9 @@ func (s *Suite) Start(t testing.TB, name string, env Env) *Instance {
 	}
 	t.Cleanup(func() {
 		i.Kill()
+		if crash := i.Crash(); crash != "" {
+			t.Errorf("%s crashed:\n%s", name, crash)
+		}
 		if t.Failed() {
 			t.Logf("the log of %s (%s):\n%s", name, i.Fate(), i.Tail(60))
 		}
@@ -149,6 +152,17 @@ func (i *Instance) Fate() string {
 		return i.signal.String()
 	}
 	return "exit " + strconv.Itoa(i.code)
+}
+
+// Crash is the part of its log that begins with a panic or a data race, empty without one.
+func (i *Instance) Crash() string {
+	log := i.Log()
+	for _, sign := range []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"} {
+		if at := strings.Index(log, sign); at >= 0 {
+			return log[at:min(at+8000, len(log))]
+		}
+	}
+	return ""
 }
 
 // Log is everything it said so far.

@@ -165,6 +165,9 @@ func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 	}
 }
 
+// Last is the offset of the last event that was sent to each partition.
+func (st *Stream) Last() map[int32]int64 { return st.last }
+
 // AwaitDone waits until the group has committed everything that was sent.
 func (st *Stream) AwaitDone(timeout time.Duration) {
 	st.t.Helper()
