@@ -112,7 +112,9 @@ func recreate(t *testing.T, running bool) {
 		}
 		return harness.Compare(harness.Records{Input: append(before[:len(before):len(before)], after...), Output: output, Partitions: st.OutputPartitions}).Err()
 	})
-	engine.Says(t, time.Second, st.Source, "created again")
+	if running { // otherwise there is nobody to notice: brokers drop a group's offsets with the topic
+		engine.Says(t, time.Second, st.Source, "created again")
+	}
 	engine.AwaitReady(t, soon)
 }
 
