@@ -93,6 +93,14 @@ func (w *Watch) Recovered(op string) {
 	}
 }
 
+// Abandoned says that an operation that had failed is over, as when its partitions went to another instance.
+// Whether the broker is well will be seen by what comes next.
+func (w *Watch) Abandoned(op string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.troubles, op)
+}
+
 // Lost says that messages are gone that were not read.
 func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
 	n := max(to-from, 0)
@@ -121,7 +129,7 @@ func (w *Watch) StandBy() {
 	w.log.Info().Msg("standing by without a partition: there are more instances than partitions")
 }
 
-// settled ends the trouble that Failing began.
+// settled ends the trouble that Failing began, and says that the broker is well when no other is left.
 func (w *Watch) settled() {
 	w.Recovered("run")
 	w.mu.Lock()
@@ -135,6 +143,7 @@ func (w *Watch) settled() {
 // Moved says that events were committed, and tells the log the first time.
 func (w *Watch) Moved(r model.Result) {
 	w.Progress.Made()
+	w.settled()
 	if r.Forwarded == 0 {
 		return
 	}

@@ -218,7 +218,7 @@ func (l *loop) well(p *part) {
 			return
 		}
 	}
-	l.s.observer.Recovered("fetch")
+	l.s.observer.Recovered(fetching)
 }
 
 // trouble is an exchange without an answer: all partitions of the broker wait, and perhaps have another leader by now.
@@ -229,9 +229,9 @@ func (l *loop) trouble(ctx context.Context, claimed []claim, err error) {
 		c.failing, c.notBefore = true, time.Now().Add(pause)
 	}
 	l.s.mu.Unlock()
-	l.s.observer.Retrying("fetch", err)
+	l.s.observer.Retrying(fetching, err)
 	if err := l.s.refresh(ctx); err != nil && ctx.Err() == nil {
-		l.s.observer.Retrying("refresh metadata", err)
+		l.s.observer.Retrying(refreshing, err)
 	}
 }
 
@@ -248,18 +248,18 @@ func (l *loop) mend(ctx context.Context, c claim, code int16) {
 	// A topic that was created again is out of range or without a leader at first: its id tells.
 	if err := l.s.refresh(ctx); err != nil {
 		if model.ClassOf(err) == model.Transient && ctx.Err() == nil {
-			l.s.observer.Retrying("fetch", err)
+			l.s.observer.Retrying(fetching, err)
 		}
 		return
 	}
 	if code == broker.OffsetOutOfRange {
-		if err := l.intoRange(ctx, c); err == nil || ctx.Err() != nil {
+		err := l.intoRange(ctx, c)
+		if err == nil || ctx.Err() != nil {
 			return
-		} else {
-			op = err
 		}
+		op = err
 	}
-	l.s.observer.Retrying("fetch", op)
+	l.s.observer.Retrying(fetching, op)
 }
 
 // intoRange moves a position whose messages are gone to the nearest one that exists: the start of the log when

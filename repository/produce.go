@@ -136,9 +136,11 @@ var errPending = errors.New("no answer")
 // send makes one request for each leader, at once, and returns the answer for each batch.
 func (p *Producer) send(ctx context.Context, batches []stamped) ([]error, error) {
 	answers := make([]error, len(batches))
+	for i := range answers {
+		answers[i] = errPending // before anything can return: no answer is not a good one
+	}
 	byLeader := map[int32][]int{}
 	for i, b := range batches {
-		answers[i] = errPending
 		leader, _, err := leaderOf(ctx, p.client, b.TopicPartition)
 		if err != nil {
 			return answers, err

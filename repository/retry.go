@@ -19,6 +19,8 @@ type Observer interface {
 	Retrying(op string, err error)
 	// Recovered says that an operation that had to be tried again has succeeded.
 	Recovered(op string)
+	// Abandoned says that an operation that had to be tried again is not tried any more: what it was for is over.
+	Abandoned(op string)
 	// Lost says that messages are gone which were not read yet: the position moved from one offset to another.
 	Lost(partition model.TopicPartition, from, to int64)
 }
@@ -45,11 +47,16 @@ func NewRetry(observer Observer) Retry { return Retry{observer: observer} }
 // Do calls f until it succeeds, until its error is not transient, or until ctx ends.
 func (r Retry) Do(ctx context.Context, op string, f func(context.Context) error) error {
 	backoff := utils.Backoff{Min: 5 * time.Millisecond, Max: 3 * time.Second}
-	failed := false
+	failed, done := false, false
+	defer func() {
+		if failed && !done {
+			r.observer.Abandoned(op)
+		}
+	}()
 	for prompt := 0; ; {
 		err := f(ctx)
 		if err == nil {
-			if failed {
+			if done = true; failed {
 				r.observer.Recovered(op)
 			}
 			return nil

@@ -344,6 +344,8 @@ func (o *observer) Recovered(op string) {
 	o.recovered = append(o.recovered, op)
 }
 
+func (o *observer) Abandoned(string) {}
+
 func (o *observer) Lost(tp model.TopicPartition, from, to int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

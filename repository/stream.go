@@ -39,6 +39,12 @@ const (
 	leaderInterval = 500 * time.Millisecond
 )
 
+// The operations of a stream, for an Observer.
+const (
+	fetching   = "fetch"
+	refreshing = "refresh metadata"
+)
+
 // Stream fetches a set of partitions: one loop for each leader, each with one request under way and two buffers, so
 // that the next answer arrives while one is being processed and memory stays bounded however long the backlog is.
 type Stream struct {
@@ -138,6 +144,8 @@ func (s *Stream) Seek(tp model.TopicPartition, offset int64) {
 func (s *Stream) Close() {
 	s.cancel()
 	s.loops.Wait()
+	s.observer.Abandoned(fetching)
+	s.observer.Abandoned(refreshing)
 }
 
 // watch looks from time to time whether the topics are still the same ones and who leads their partitions, and more
@@ -149,10 +157,8 @@ func (s *Stream) watch(ctx context.Context) {
 			continue
 		}
 		last = time.Now()
-		if err := s.refresh(ctx); err == nil {
-			s.observer.Recovered("refresh metadata")
-		} else if ctx.Err() == nil {
-			s.observer.Retrying("refresh metadata", err)
+		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+			s.observer.Retrying(refreshing, err)
 		}
 	}
 }
@@ -178,6 +184,7 @@ func (s *Stream) refresh(ctx context.Context) error {
 			return err
 		}
 	}
+	s.observer.Recovered(refreshing)
 	return nil
 }
 

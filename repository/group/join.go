@@ -12,8 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// joining is the name of the operation for an Observer.
-const joining = "join group"
+// The operations of a member, for an Observer.
+const (
+	joining = "join group"
+	beating = "heartbeat"
+)
 
 // Join enters the next generation of the group and starts its heartbeats, which run until the next Join or Leave. The
 // generation before is over for this member as soon as Join is called: its work must be committed or dropped by then.

@@ -31,10 +31,14 @@ type Topics interface {
 	PartitionCounts(ctx context.Context, topics []string) (map[string]int32, error)
 }
 
-// Observer hears of joins that have to be tried again.
+// Observer hears of joins and heartbeats that have to be tried again.
 type Observer interface {
+	// Retrying says that an operation failed and will be tried again.
 	Retrying(op string, err error)
+	// Recovered says that it succeeded; nothing need have failed before.
 	Recovered(op string)
+	// Abandoned says that it is not tried any more.
+	Abandoned(op string)
 }
 
 // Config is who joins what, and for how long the group waits for it.

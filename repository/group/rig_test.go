@@ -265,3 +265,4 @@ type quiet struct{}
 
 func (quiet) Retrying(string, error) {}
 func (quiet) Recovered(string)       {}
+func (quiet) Abandoned(string)       {}

@@ -84,6 +84,7 @@ func (s *session) live(ctx context.Context) {
 	interval := s.m.cfg.HeartbeatInterval
 	again := utils.Backoff{Min: interval / 8, Max: interval / 2}
 	heard, pause := time.Now(), interval
+	defer s.m.observe.Abandoned(beating)
 	for utils.Sleep(ctx, s.within(heard, pause)) == nil {
 		sent := time.Now() // the broker counts from when it hears a heartbeat, which is after this
 		err := s.beat(ctx, s.within(heard, s.callTimeout()))
@@ -94,12 +95,13 @@ func (s *session) live(ctx context.Context) {
 		case err == nil || model.ClassOf(err) == model.Rejoin:
 			heard, pause = sent, interval
 			again.Reset()
+			s.m.observe.Recovered(beating)
 			continue
 		case gravity(err) > 0:
 			return
 		}
 		pause = again.Next()
-		s.m.log.Warn().Err(err).Stringer("retry_in", pause.Round(time.Millisecond)).Msg("heartbeat failed")
+		s.m.observe.Retrying(beating, err)
 		if silent := time.Since(heard); silent >= s.m.cfg.SessionTimeout {
 			s.expire(silent)
 		}
