@@ -52,7 +52,8 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 // flushBytes is how much output is collected before it is produced, though its transaction goes on.
 const flushBytes = 2 << 20
 
-// chunk is how many messages are processed between two looks at the limits.
+// chunk is how many messages are processed between two looks at the limits, flushBytes of them at most: a batch may
+// hold many more bytes than were fetched of it.
 const chunk = 2000
 
 // consume lives through one assignment, batch by batch, until the group takes it back, the engine stops, or something
@@ -104,19 +105,20 @@ func (r *run) process(part *model.FetchedPartition) error {
 	records := part.Open()
 	for more := true; more; {
 		started := time.Now()
-		next := bounded{Records: records, left: min(chunk, r.limit.get()-r.pending.result.Consumed), begin: r.begin}
+		room := min(flushBytes, r.cfg.CommitMaxBytes-r.pending.bytes)
+		next := bounded{Records: records, left: min(chunk, r.limit.get()-r.pending.result.Consumed), room: room, begin: r.begin}
 		result := r.processor.Process(&next, r.outbox, started)
 		if next.err != nil {
 			return next.err
 		}
-		more = next.left == 0
+		more = next.full()
+		r.pending.bytes += room - next.room
 		r.pending.add(result, time.Since(started), next.oldest)
 		r.move(part, records.NextOffset())
 		if err := r.relieve(); err != nil {
 			return err
 		}
 	}
-	r.pending.bytes += part.Bytes
 	return r.bad(part, records)
 }
 

@@ -53,11 +53,12 @@ func (b *batch) add(result model.Result, took time.Duration, oldest int64) {
 	}
 }
 
-// bounded yields a limited number of messages, and begins with the first one: what holds nothing for us, such as the
-// markers of other people's transactions, opens none of ours.
+// bounded yields a limited number of messages and bytes, and begins with the first one: what holds nothing for us, such
+// as the markers of other people's transactions, opens none of ours.
 type bounded struct {
 	model.Records
-	left   int
+	left   int   // messages
+	room   int   // bytes; the last message may go beyond
 	oldest int64 // timestamp
 	begin  func() error
 	err    error // of begin
@@ -65,18 +66,22 @@ type bounded struct {
 
 // Next implements service.Messages.
 func (b *bounded) Next(m *model.Message) bool {
-	if b.left <= 0 || b.err != nil || !b.Records.Next(m) {
+	if b.full() || b.err != nil || !b.Records.Next(m) {
 		return false
 	}
 	if b.err = b.begin(); b.err != nil {
 		return false
 	}
 	b.left--
+	b.room -= len(m.Key) + len(m.Value)
 	if b.oldest == 0 || m.Timestamp < b.oldest {
 		b.oldest = m.Timestamp
 	}
 	return true
 }
+
+// full tells that the limit ended the messages, not the fetched bytes.
+func (b *bounded) full() bool { return b.left <= 0 || b.room <= 0 }
 
 // begin makes sure that a transaction is open. The first message of one starts its clock, and its requests go ahead
 // while the message is processed.
