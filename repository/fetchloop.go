@@ -278,7 +278,8 @@ func (l *loop) intoRange(ctx context.Context, c claim) error {
 	if to == c.offset {
 		return nil // it is in range again
 	}
-	l.s.Seek(c.TopicPartition, to)
-	l.s.observer.Lost(c.TopicPartition, c.offset, to)
+	if l.s.seek(c.part, c.version, to) {
+		l.s.observer.Lost(c.TopicPartition, c.offset, to)
+	}
 	return nil
 }

@@ -537,6 +537,37 @@ func TestTopicThatIsNotThereIsWaitedFor(t *testing.T) {
 	r.requireCommitted(topic, map[int32][]string{0: {"a"}})
 }
 
+// A leader that is not known ends the attempt before it began, for all batches: none of them was written.
+func TestBatchesBesideAPartitionWithoutALeaderAreNotTakenForWritten(t *testing.T) {
+	for _, id := range []string{"", "x"} {
+		r := fakeRig(t)
+		topic := r.topic(3)
+		p := r.initialised(id)
+		r.on(kmsg.Metadata, func(n int, q request) (kmsg.Response, error, bool) {
+			m := q.Request.(*kmsg.MetadataRequest)
+			if len(m.Topics) == 0 || q.GetVersion() < 10 || n > 4 {
+				return nil, nil, false
+			}
+			a := q.ResponseKind().(*kmsg.MetadataResponse)
+			x := kmsg.NewMetadataResponseTopic()
+			x.Topic = &topic
+			for i := range int32(3) {
+				y := kmsg.NewMetadataResponseTopicPartition()
+				y.Partition, y.Leader = i, r.fake.LeaderFor(topic, i)
+				if i == 1 {
+					y.Leader, y.ErrorCode = -1, broker.LeaderNotAvailable
+				}
+				x.Partitions = append(x.Partitions, y)
+			}
+			a.Topics = append(a.Topics, x)
+			return a, nil, true
+		})
+		write(t, p, p.batch(topic, 0, "a"), p.batch(topic, 1, "b"), p.batch(topic, 2, "c"))
+		must(t, p.End(within(t, time.Minute), true))
+		r.requireCommitted(topic, map[int32][]string{0: {"a"}, 1: {"b"}, 2: {"c"}})
+	}
+}
+
 func FuzzReadProduce(f *testing.F) {
 	a := kmsg.NewPtrProduceResponse()
 	a.Version = 8

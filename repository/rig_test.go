@@ -205,7 +205,7 @@ func (r *rig) create(name string, partitions int32, config ...string) {
 // fill writes records with the independent client: one batch of the given values.
 func (r *rig) fill(topic string, partition int32, values ...string) {
 	r.t.Helper()
-	r.produce(topic, partition, values, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(4<<20))
+	r.produce(topic, partition, values, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(4<<20), kgo.ProducerBatchCompression(kgo.NoCompression()))
 }
 
 func (r *rig) produce(topic string, partition int32, values []string, opts ...kgo.Opt) {

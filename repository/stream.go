@@ -140,6 +140,19 @@ func (s *Stream) Seek(tp model.TopicPartition, offset int64) {
 	}
 }
 
+// seek is Seek unless somebody has sought since the given version: whoever seeks knows better than a correction that was
+// on its way.
+func (s *Stream) seek(p *part, version int, offset int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.version != version {
+		return false
+	}
+	p.version++
+	p.offset = offset
+	return true
+}
+
 // Close stops fetching and waits until every loop has ended. Buffers that were handed out stay valid.
 func (s *Stream) Close() {
 	s.cancel()
