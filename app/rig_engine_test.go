@@ -412,3 +412,10 @@ func (e *engine) says(parts ...string) bool {
 	}
 	return false
 }
+
+// alter sets the configuration of a topic.
+func (r *rig) alter(topic, name, value string) {
+	r.t.Helper()
+	_, err := r.admin.AlterTopicConfigs(r.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, topic)
+	must(r.t, err)
+}

@@ -115,6 +115,7 @@ func (c *committer) explain(err error) error {
 // committed counts what is final now.
 func (c *committer) committed(b *batch, started time.Time) {
 	now := time.Now()
+	b.result.Outputs -= c.refused.records
 	b.result.Forwarded -= c.refused.events
 	b.result.DeadLetters += c.refused.events
 	c.watch.Metrics.Batch(b.result, b.took)

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"data-stream-engine/model"
+	"data-stream-engine/service"
 )
 
 // refusals are the records of one transaction that the broker took in no form.
 type refusals struct {
-	events int // whose dead letter counts instead of what was to be forwarded
-	seen   map[model.Origin]bool
+	records int // of the outputs, dead letters aside
+	events  int // whose dead letter counts instead of what was to be forwarded
+	seen    map[model.Origin]bool
 }
 
 // produce writes a parcel. Records that the broker refuses become dead letters of the events that they came from,
@@ -38,6 +40,7 @@ func (c *committer) bury(ctx context.Context, r *model.Refused) error {
 	if r.Topic == c.processor.Topics()[model.DeadLetters] {
 		return c.shorten(r)
 	}
+	c.refused.records++
 	if c.refused.seen[at] {
 		return nil // another output of the same event was refused before: one dead letter is enough
 	}
@@ -60,26 +63,55 @@ func (c *committer) bury(ctx context.Context, r *model.Refused) error {
 	return err
 }
 
-// shortenTo are the sizes to which the value of a dead letter is cut that its topic refuses.
-var shortenTo = [...]int{100_000, 10_000, 1_000, 0}
+// shortenTo are the sizes to which the value of a dead letter is cut that its topic refuses. Of one that is as small
+// already it must be the key or the headers that are too large.
+var shortenTo = [...]int{100_000, 10_000, 1_000}
 
-const truncatedHeader = "stream-engine.truncated"
-
-// shorten writes a dead letter that its topic refuses once more with less of its value.
+// shorten writes a dead letter that its topic refuses once more with less in it: less of its value, then without the key
+// and the headers of its event, at last with nothing but the reasons.
 func (c *committer) shorten(r *model.Refused) error {
-	i := slices.IndexFunc(shortenTo[:], func(n int) bool { return n < len(r.Record.Value) })
-	if i < 0 {
+	m, size := r.Record, len(r.Record.Value)
+	own := reasons(m.Headers)
+	switch i := slices.IndexFunc(shortenTo[:], func(n int) bool { return n < size }); {
+	case i >= 0:
+		m.Value = m.Value[:shortenTo[i]]
+	case m.Key != nil || len(own) < len(m.Headers):
+		m.Key, m.Headers = nil, own
+	case size > 0:
+		m.Value = m.Value[:0]
+	default:
 		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
 			Hint: "it refuses even a dead letter without a value: check its max.message.bytes and cleanup.policy"}
 	}
-	m := &r.Record
-	headers := m.Headers
-	if !slices.ContainsFunc(headers, func(h model.Header) bool { return string(h.Key) == truncatedHeader }) {
-		headers = append(slices.Clip(headers), model.Header{Key: []byte(truncatedHeader), Value: fmt.Append(nil, len(m.Value))})
+	if !slices.ContainsFunc(m.Headers, named(service.HeaderTruncated)) {
+		m.Headers = append(slices.Clip(m.Headers), model.Header{Key: []byte(service.HeaderTruncated), Value: fmt.Append(nil, size)})
 	}
-	value := c.outbox.Open(model.DeadLetters, m.Partition%c.outbox.Partitions(model.DeadLetters), m, m.Key, shortenTo[i])
-	c.outbox.Close(append(value, m.Value[:shortenTo[i]]...), headers)
+	value := c.outbox.Open(model.DeadLetters, m.Partition%c.outbox.Partitions(model.DeadLetters), &m, m.Key, len(m.Value))
+	if m.Value == nil {
+		value = nil
+	}
+	c.outbox.Close(append(value, m.Value...), m.Headers)
 	return nil
+}
+
+// reasons are the headers that a dead letter has besides those of its event. They stand behind those, so that of each
+// name the last one is ours.
+func reasons(headers []model.Header) []model.Header {
+	var own []model.Header
+	for _, name := range []string{service.HeaderTopic, service.HeaderPartition, service.HeaderOffset, service.HeaderPipeline, service.HeaderStage, service.HeaderCode,
+		service.HeaderMessage, service.HeaderFailedAt, service.HeaderTruncated, service.HeaderLastOffset} {
+		for _, h := range slices.Backward(headers) {
+			if named(name)(h) {
+				own = append(own, h)
+				break
+			}
+		}
+	}
+	return own
+}
+
+func named(name string) func(model.Header) bool {
+	return func(h model.Header) bool { return string(h.Key) == name }
 }
 
 // refusalCode is the short name of Kafka's reason.
