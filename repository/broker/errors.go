@@ -108,6 +108,7 @@ func unreachable(op, address string, err error) error {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var record tls.RecordHeaderError
+	var alert tls.AlertError
 	switch {
 	case errors.As(err, &code):
 		e.Class, e.Code, e.Hint = classes[int16(code)], int16(code), hints[int16(code)]
@@ -117,6 +118,8 @@ func unreachable(op, address string, err error) error {
 		e.Class, e.Hint = model.Unauthorized, "the broker's certificate is for other names: use one of them in KAFKA_BOOTSTRAP_SERVERS and in the brokers' advertised.listeners"
 	case errors.As(err, &record):
 		e.Class, e.Hint = model.Unauthorized, "the broker does not speak TLS there: check KAFKA_SECURITY_PROTOCOL and the port"
+	case errors.As(err, &alert):
+		e.Class, e.Hint = model.Unauthorized, "the broker refuses our side of TLS: where it asks for client certificates, set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE to one that it trusts"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.Hint = "the broker closed the connection: it is restarting, or it expects another KAFKA_SECURITY_PROTOCOL on this port"
 	}
