@@ -191,6 +191,9 @@ func (s *Stream) refresh(ctx context.Context) error {
 	for name := range names {
 		topics, err := s.client.RefreshTopics(ctx, name)
 		if err != nil {
+			if broker.Code(err) == broker.UnknownTopicOrPartition {
+				s.unlead(name)
+			}
 			return err
 		}
 		if err := s.lead(ctx, topics[name]); err != nil {
@@ -222,6 +225,18 @@ func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
 		}
 	}
 	return nil
+}
+
+// unlead stops fetching a topic that the cluster does not know. What has its name next may be another topic, whose
+// offsets mean something else; only the metadata tells by its id, so they come first.
+func (s *Stream) unlead(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.order {
+		if p.Topic == topic {
+			p.leader = -1
+		}
+	}
 }
 
 // fail ends the stream for whoever calls Next.
