@@ -1,0 +1,130 @@
+package app_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// atLeastOnce waits for the group and holds the output against what was fed: each event, and the first of each in order.
+// It returns how many came more than once.
+func (r *rig) atLeastOnce() (repeated int) {
+	r.t.Helper()
+	r.caughtUp()
+	got := r.output()
+	for user, want := range r.want {
+		seen := map[int]bool{}
+		firsts := slices.DeleteFunc(slices.Clone(got[user]), func(n int) bool {
+			again := seen[n]
+			seen[n] = true
+			return again
+		})
+		if !slices.Equal(firsts, want) {
+			r.t.Errorf("%s: %s", user, difference(firsts, want))
+		}
+		repeated += len(got[user]) - len(firsts)
+	}
+	return repeated
+}
+
+func TestAtLeastOnceNeedsNoTransactions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	e := r.start("DELIVERY_GUARANTEE=at_least_once")
+	for range 5 {
+		r.feed(100)
+		if n := r.atLeastOnce(); n != 0 {
+			t.Errorf("%d events came more than once, and nothing went wrong", n)
+		}
+	}
+	if n := len(asked[*kmsg.AddOffsetsToTxnRequest](r)) + len(asked[*kmsg.AddPartitionsToTxnRequest](r)) + len(asked[*kmsg.TxnOffsetCommitRequest](r)) + len(asked[*kmsg.EndTxnRequest](r)); n > 0 {
+		t.Errorf("%d requests of transactions", n)
+	}
+	for _, q := range asked[*kmsg.InitProducerIDRequest](r) {
+		if q.TransactionalID != nil {
+			t.Errorf("transactional id %s", *q.TransactionalID)
+		}
+	}
+	commits := asked[*kmsg.OffsetCommitRequest](r)
+	for _, q := range commits {
+		if q.MemberID == "" || q.Generation < 1 {
+			t.Errorf("a commit that nothing fences: %+v", q)
+		}
+	}
+	if len(commits) < 5 {
+		t.Errorf("%d commits", len(commits))
+	}
+	e.requireCounts(500, 0)
+	for _, outcome := range []string{"committed", "aborted", "unknown"} {
+		if n := e.metric(`stream_engine_transactions_total{outcome="` + outcome + `"}`); n != 0 {
+			t.Errorf("%v transactions %s", n, outcome)
+		}
+	}
+}
+
+// Offsets are committed only when everything that was made of the events is acknowledged.
+func TestAtLeastOnceCommitsOnlyWhatWasProduced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	e := r.start("DELIVERY_GUARANTEE=at_least_once")
+	r.feed(100)
+	r.atLeastOnce()
+	stuck := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: outputTopic, Partitions: []int32{1}, Err: kerr.NotEnoughReplicas, Count: -1})
+	r.forget()
+	r.feed(100)
+	must(t, stuck.Wait(t.Context(), 5))
+	if n := len(asked[*kmsg.OffsetCommitRequest](r)); n != 0 {
+		t.Errorf("%d commits while the output is refused", n)
+	}
+	stuck.Remove()
+	r.feed(20)
+	if n := r.atLeastOnce(); n != 0 {
+		t.Errorf("%d events came more than once: the same batch again is known to the broker", n)
+	}
+	r.eventually("readiness", e.ready)
+}
+
+func TestAtLeastOnceLosesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start("DELIVERY_GUARANTEE=at_least_once", "SESSION_TIMEOUT=1s")
+	r.feed(100)
+	r.atLeastOnce()
+	again := 0
+	for _, f := range []fault{
+		{kmsg.Produce, kerr.NotLeaderForPartition, 3, false}, {kmsg.Produce, kerr.OutOfOrderSequenceNumber, 1, false}, {kmsg.Produce, kerr.UnknownProducerID, 1, false},
+		{kmsg.OffsetCommit, kerr.CoordinatorLoadInProgress, 3, false}, {kmsg.OffsetCommit, kerr.NotCoordinator, 2, false}, {kmsg.OffsetCommit, kerr.RebalanceInProgress, 1, false},
+		{kmsg.OffsetCommit, kerr.IllegalGeneration, 1, false}, {kmsg.OffsetCommit, kerr.UnknownMemberID, 1, false}, {kmsg.Heartbeat, kerr.RebalanceInProgress, 1, false},
+	} {
+		t.Run(fmt.Sprintf("%s/%d", f.key.Name(), f.err.Code), func(t *testing.T) {
+			r.t = t
+			h := f.install(r)
+			r.feed(50)
+			r.eventually("the fault", func() bool {
+				r.feed(1)
+				return h.Hits() >= f.times
+			})
+			again = r.atLeastOnce() - again
+		})
+	}
+	for key, d := range map[kmsg.Key]deed{kmsg.Produce: {lose: true}, kmsg.OffsetCommit: {lose: true}, kmsg.Fetch: {drop: true}} {
+		t.Run(key.Name()+"/broken connection", func(t *testing.T) {
+			r.t = t
+			r.wire.on(key, first(2, d))
+			before := r.atLeastOnce()
+			r.feed(50)
+			r.eventually("the fault", func() bool {
+				r.feed(1)
+				return r.wire.asked(key) > 2
+			})
+			if n := r.atLeastOnce() - before; n != 0 {
+				t.Errorf("%d events came more than once: nothing had to be done again but the request", n)
+			}
+		})
+	}
+	r.t = t
+}
