@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Cluster is the Kafka under test.
@@ -73,6 +74,16 @@ func (c *Cluster) Down(node int) error { return c.command("down", node, (*broker
 
 // Kill ends a broker with kill -9.
 func (c *Cluster) Kill(node int) error { return c.command("kill9", node, (*brokerProcess).kill) }
+
+// Pause makes a broker that is there and answers nothing; Resume ends that.
+func (c *Cluster) Pause(node int) error {
+	return c.command("pause", node, func(b *brokerProcess) error { return b.cmd.Process.Signal(syscall.SIGSTOP) })
+}
+
+// Resume is the end of Pause.
+func (c *Cluster) Resume(node int) error {
+	return c.command("resume", node, func(b *brokerProcess) error { return b.cmd.Process.Signal(syscall.SIGCONT) })
+}
 
 // Up starts a broker that is down, with its data, and waits until it is ready.
 func (c *Cluster) Up(node int) error {

@@ -74,7 +74,7 @@ func (s *Suite) Spawn(dir, name string, env Env, args ...string) (*Instance, err
 	defer file.Close()
 	i.cmd = exec.Command(s.engine, args...)
 	i.cmd.Dir, i.cmd.Stdout, i.cmd.Stderr = dir, file, file
-	i.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "GORACE=halt_on_error=1"}
+	i.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "GORACE=halt_on_error=1 atexit_sleep_ms=0"}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		i.cmd.Env = append(i.cmd.Env, name+"="+env[name])
 	}
