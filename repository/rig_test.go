@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"data-stream-engine/utils"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -192,9 +194,13 @@ func (r *rig) create(name string, partitions int32, config ...string) {
 	for i := 0; i+1 < len(config); i += 2 {
 		configs[config[i]] = &config[i+1]
 	}
-	if _, err := r.admin.CreateTopic(ctx, partitions, 1, configs, name); err != nil {
-		r.t.Fatal(err)
-	}
+	eventually(r.t, "the end of an earlier "+name, func() bool { // in ZooKeeper mode a deleted topic exists for a while
+		_, err := r.admin.CreateTopic(ctx, partitions, 1, configs, name)
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			r.t.Fatal(err)
+		}
+		return err == nil
+	})
 	client := r.another() // ours should meet a topic that it has not heard of
 	eventually(r.t, "topic "+name, func() bool {
 		t, err := client.RefreshTopics(ctx, name)
