@@ -27,6 +27,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	})()
 	for ctx.Err() == nil && e.refused == nil {
+		e.watch.Joining()
 		member, err := e.ports.Membership.Join(ctx)
 		if err != nil {
 			e.decide(ctx, work, err)

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,8 +33,15 @@ type Watch struct {
 
 	mu       sync.Mutex
 	troubles map[string]*trouble // by operation
+	working  bool                // messages are being read
 	moved    bool
 }
+
+// The operations behind Failing: what came before reading, and reading itself, which only a commit proves to work again.
+const (
+	starting = "start"
+	moving   = "process"
+)
 
 // trouble is an operation that fails at the moment.
 type trouble struct {
@@ -111,14 +120,32 @@ func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
 
 // Failing says that nothing goes on, because of an error that the engine cannot mend by itself.
 func (w *Watch) Failing(err error) {
-	w.Retrying("run", err)
+	w.mu.Lock()
+	op := starting
+	if w.working {
+		op = moving
+	}
+	w.working = false
+	w.mu.Unlock()
+	w.Retrying(op, err)
 	w.Readiness.Set(ConditionBroker, err.Error())
+}
+
+// Joining says that nothing is read any more: what was in trouble may be another instance's.
+func (w *Watch) Joining() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.working = false
+	delete(w.troubles, moving)
 }
 
 // Working says that messages are being read.
 func (w *Watch) Working(partitions int) {
+	w.mu.Lock()
+	w.working = true
+	w.mu.Unlock()
 	w.Readiness.Clear(ConditionAssigned)
-	w.settled()
+	w.settled(moving)
 	w.log.Info().Int("partitions", partitions).Msg("reading")
 }
 
@@ -129,10 +156,11 @@ func (w *Watch) StandBy() {
 	w.log.Info().Msg("standing by without a partition: there are more instances than partitions")
 }
 
-// settled ends the trouble that Failing began, and says that the broker is well when no other is left.
-func (w *Watch) settled() {
-	w.Recovered("run")
+// settled ends all troubles but those named: whoever met them has ended without a word, and begins anew.
+func (w *Watch) settled(but ...string) {
+	w.Recovered(starting)
 	w.mu.Lock()
+	maps.DeleteFunc(w.troubles, func(op string, _ *trouble) bool { return !slices.Contains(but, op) })
 	left := len(w.troubles)
 	w.mu.Unlock()
 	if left == 0 {
