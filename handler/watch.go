@@ -161,6 +161,13 @@ func (w *Watch) settled(but ...string) {
 	w.Recovered(starting)
 	w.mu.Lock()
 	maps.DeleteFunc(w.troubles, func(op string, _ *trouble) bool { return !slices.Contains(but, op) })
+	w.mu.Unlock()
+	w.wellIfAll()
+}
+
+// wellIfAll says that the broker is well when nothing is in trouble.
+func (w *Watch) wellIfAll() {
+	w.mu.Lock()
 	left := len(w.troubles)
 	w.mu.Unlock()
 	if left == 0 {
@@ -171,7 +178,10 @@ func (w *Watch) settled(but ...string) {
 // Moved says that events were committed, and tells the log the first time.
 func (w *Watch) Moved(r model.Result) {
 	w.Progress.Made()
-	w.settled()
+	// A commit proves nothing about what else is in trouble, such as the fetch of one partition.
+	w.Recovered(starting)
+	w.Recovered(moving)
+	w.wellIfAll()
 	if r.Forwarded == 0 {
 		return
 	}

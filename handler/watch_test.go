@@ -108,6 +108,24 @@ func TestOneOfTwoTroublesKeepsFromBeingReady(t *testing.T) {
 	})
 }
 
+func TestCommitsDoNotHideTroubleWithOnePartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t)
+		w.Working(3)
+		for range 30 {
+			w.Retrying("fetch", passing)
+			w.Moved(model.Result{Forwarded: 1})
+			time.Sleep(patience / 10)
+		}
+		w.requireReady(false)
+		if n := w.lines("trying again"); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+		w.Recovered("fetch")
+		w.requireReady(true)
+	})
+}
+
 // What cannot pass by itself is said at once.
 func TestMissingPermissionIsSaidAtOnce(t *testing.T) {
 	w := newWatched(t)
