@@ -12,10 +12,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// steps are how many messages each commit moved the group on, by the offsets that it holds. The positions of the start
-// must have been 0.
-func (r *rig) steps() []int64 {
+// steps are how many messages each commit moved the group on, by the offsets that it holds.
+func (r *rig) steps() []int64 { return r.stepsFrom(0) }
+
+// stepsFrom is steps for partitions that all stood at the same offset before.
+func (r *rig) stepsFrom(start int64) []int64 {
 	at := map[int32]int64{}
+	for p := range int32(partitions) {
+		at[p] = start
+	}
 	var moved []int64
 	for _, q := range asked[*kmsg.TxnOffsetCommitRequest](r) {
 		var n int64

@@ -128,4 +128,5 @@ func (c *committer) committed(b *batch, started time.Time) {
 	}
 	c.watch.Moved(b.result)
 	c.limit.grow()
+	c.pace.reset() // nobody waits while this goroutine works
 }

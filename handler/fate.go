@@ -30,7 +30,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.watch.Joining()
 		member, err := e.ports.Membership.Join(ctx)
 		if err != nil {
-			e.decide(ctx, work, err)
+			e.decide(ctx, work, nil, err)
 			continue
 		}
 		e.watch.Metrics.Rebalanced()
@@ -53,7 +53,7 @@ func (e *Engine) hold(ctx, work context.Context, member model.Assignment) {
 		if err == nil || time.Since(began) > 2*operatorMax {
 			e.pace.reset()
 		}
-		if rejoin := e.decide(ctx, work, err); rejoin {
+		if rejoin := e.decide(ctx, work, member.Ended, err); rejoin {
 			return
 		}
 		select {
@@ -148,8 +148,9 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	return r, nil
 }
 
-// decide does what the class of an error asks for; nothing else does. It tells whether to join the group again.
-func (e *Engine) decide(ctx, work context.Context, err error) (rejoin bool) {
+// decide does what the class of an error asks for; nothing else does. It tells whether to join the group again. It waits
+// no longer than to the end of the assignment.
+func (e *Engine) decide(ctx, work context.Context, ended <-chan struct{}, err error) (rejoin bool) {
 	if err == nil || model.Stopped(ctx, err) {
 		return false
 	}
@@ -162,10 +163,10 @@ func (e *Engine) decide(ctx, work context.Context, err error) (rejoin bool) {
 	switch class {
 	case model.Fenced:
 		e.log.Warn().Err(err).Msg("the transaction is given up: its events are processed again with a new producer epoch")
-		return e.lostToAnother(work)
+		return e.lostToAnother(work) || e.again(ctx, ended, err)
 	case model.TimedOut:
 		e.log.Warn().Err(err).Int("records", e.limit.shrink()).Msg("the transaction took too long: trying again with fewer records in one")
-		return e.lostToAnother(work)
+		return e.lostToAnother(work) || e.again(ctx, ended, err)
 	case model.Rejoin:
 		e.log.Info().Err(err).Msg("the group moved on: what is not committed is dropped, joining again")
 		return true
@@ -180,9 +181,16 @@ func (e *Engine) decide(ctx, work context.Context, err error) (rejoin bool) {
 		fallthrough
 	default:
 		e.watch.Failing(err)
-		e.pace.wait(ctx, class)
+		e.pace.wait(ctx, ended, class)
 		return false
 	}
+}
+
+// again lets a moment pass before the next transaction: a leader that takes no connection loses one after the other.
+func (e *Engine) again(ctx context.Context, ended <-chan struct{}, err error) (rejoin bool) {
+	e.watch.GivenUp(err)
+	e.pace.wait(ctx, ended, model.Transient)
+	return false
 }
 
 // drop aborts an open transaction and forgets the producer's epoch: what is not committed will be processed again.

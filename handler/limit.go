@@ -48,7 +48,11 @@ const (
 	operatorMax = 30 * time.Second
 )
 
-func (p *pace) wait(ctx context.Context, class model.Class) {
+// wait pauses, but not beyond the end of the assignment: its group waits for this member to join again.
+func (p *pace) wait(ctx context.Context, ended <-chan struct{}, class model.Class) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	onClose(ctx, ended, cancel)
 	b := &p.transient
 	if class != model.Transient {
 		b = &p.operator

@@ -70,7 +70,7 @@ func (w *Watch) Retrying(op string, err error) {
 	since, times := now.Sub(t.since), t.times
 	// What passes in a moment - a new topic that not every broker knows yet, a coordinator that moves - is in the
 	// metrics and not worth a person's attention.
-	lasting := since >= patience || model.ClassOf(err) != model.Transient
+	lasting := since >= patience || !passes(model.ClassOf(err))
 	tell := lasting && now.Sub(t.logged) >= repeatLog
 	if tell {
 		t.logged = now
@@ -120,6 +120,12 @@ func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
 
 // Failing says that nothing goes on, because of an error that the engine cannot mend by itself.
 func (w *Watch) Failing(err error) {
+	w.GivenUp(err)
+	w.Readiness.Set(ConditionBroker, err.Error())
+}
+
+// GivenUp says that what was begun came to nothing and is tried again. Only when that goes on is the instance not ready.
+func (w *Watch) GivenUp(err error) {
 	w.mu.Lock()
 	op := starting
 	if w.working {
@@ -128,7 +134,11 @@ func (w *Watch) Failing(err error) {
 	w.working = false
 	w.mu.Unlock()
 	w.Retrying(op, err)
-	w.Readiness.Set(ConditionBroker, err.Error())
+}
+
+// passes tells of what may be over in a moment.
+func passes(c model.Class) bool {
+	return c == model.Transient || c == model.Fenced || c == model.TimedOut || c == model.Rejoin
 }
 
 // Joining says that nothing is read any more: what was in trouble may be another instance's.

@@ -157,6 +157,32 @@ func TestReadingAgainDoesNotProveThatCommittingWorks(t *testing.T) {
 	w.requireReady(true)
 }
 
+// One lost transaction is as usual in a rebalance, one after the other is not.
+func TestTransactionsThatAreLostForAWhileKeepFromBeingReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t)
+		fenced := &model.Error{Class: model.Fenced, Op: "produce to", Subject: "broker 2", Err: errors.New("no answer")}
+		for range 3 {
+			w.Working(3)
+			w.GivenUp(fenced)
+			w.Working(3)
+			w.requireReady(true)
+			w.Moved(model.Result{})
+			time.Sleep(patience)
+		}
+		for range 5 {
+			w.Working(3)
+			w.GivenUp(fenced)
+			time.Sleep(patience / 3)
+		}
+		w.requireReady(false)
+		w.Working(3)
+		w.requireReady(false)
+		w.Moved(model.Result{})
+		w.requireReady(true)
+	})
+}
+
 func TestReadingProvesThatTheStartWorks(t *testing.T) {
 	w := newWatched(t)
 	w.Failing(aclError)

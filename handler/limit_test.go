@@ -1,0 +1,103 @@
+package handler
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"data-stream-engine/model"
+)
+
+func TestLimitHalvesDownToOneRecordAndGrowsBackToTheSetting(t *testing.T) {
+	l := newLimit(100)
+	for _, want := range []int{50, 25, 12, 6, 3, 1, 1} {
+		if got := l.shrink(); got != want || l.get() != want {
+			t.Errorf("%d, then %d; want %d", got, l.get(), want)
+		}
+	}
+	for _, want := range []int{2, 4, 8, 16, 32, 64, 100, 100} {
+		l.grow()
+		if l.get() != want {
+			t.Errorf("%d, want %d", l.get(), want)
+		}
+	}
+}
+
+// took is how long a pause was.
+func (p *pace) took(ctx context.Context, ended <-chan struct{}, class model.Class) time.Duration {
+	began := time.Now()
+	p.wait(ctx, ended, class)
+	return time.Since(began)
+}
+
+// longest is the longest of many pauses, each the n-th after a reset.
+func longest(t *testing.T, n int, class model.Class) (most time.Duration) {
+	t.Helper()
+	for range 300 {
+		var p pace
+		for range n - 1 {
+			p.wait(t.Context(), nil, class)
+		}
+		most = max(most, p.took(t.Context(), nil, class))
+	}
+	return most
+}
+
+func TestPauseIsShortForWhatPassesAndLongForWhatAnOperatorMends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			class model.Class
+			n     int
+			bound time.Duration
+		}{
+			{model.Transient, 1, 50 * time.Millisecond}, {model.Transient, 3, 200 * time.Millisecond}, {model.Transient, 20, 10 * time.Second},
+			{model.Unauthorized, 1, operatorMin}, {model.Unauthorized, 3, 4 * operatorMin}, {model.Misconfigured, 20, operatorMax},
+		} {
+			if got := longest(t, c.n, c.class); got > c.bound || got < c.bound*8/10 {
+				t.Errorf("pause %d for %s: up to %s, want up to %s", c.n, c.class, got, c.bound)
+			}
+		}
+	})
+}
+
+func TestPauseBeginsAnewAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pace
+		for range 100 {
+			for range 20 {
+				p.wait(t.Context(), nil, model.Transient)
+				p.wait(t.Context(), nil, model.Unauthorized)
+			}
+			p.reset()
+			if got := p.took(t.Context(), nil, model.Transient); got > 50*time.Millisecond {
+				t.Fatalf("%s", got)
+			}
+			if got := p.took(t.Context(), nil, model.Unauthorized); got > operatorMin {
+				t.Fatalf("%s", got)
+			}
+		}
+	})
+}
+
+// A group waits for each of its members: one that pauses joins all the same, and one that is stopped ends.
+func TestPauseEndsWithTheAssignmentAndWithTheEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			var p pace
+			for range 10 {
+				p.wait(t.Context(), nil, model.Unauthorized)
+			}
+			ended := make(chan struct{})
+			time.AfterFunc(100*time.Millisecond, func() { close(ended) })
+			if got := p.took(t.Context(), ended, model.Unauthorized); got > 100*time.Millisecond {
+				t.Fatalf("%s beyond the end of the assignment", got)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			if got := p.took(ctx, nil, model.Unauthorized); got > 100*time.Millisecond {
+				t.Fatalf("%s beyond the end of the engine", got)
+			}
+			cancel()
+		}
+	})
+}

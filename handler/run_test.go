@@ -1,0 +1,141 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service"
+)
+
+// listed are Records over a list.
+type listed struct {
+	messages []model.Message
+	at       int
+}
+
+func (l *listed) Next(m *model.Message) bool {
+	if l.at == len(l.messages) {
+		return false
+	}
+	*m = l.messages[l.at]
+	l.at++
+	return true
+}
+
+func (l *listed) Err() error        { return nil }
+func (l *listed) NextOffset() int64 { return int64(l.at) }
+func (l *listed) SkipBatch()        {}
+
+func messages(sizes ...int) *listed {
+	l := &listed{}
+	for i, n := range sizes {
+		l.messages = append(l.messages, model.Message{Offset: int64(i), Timestamp: int64(1000 - i), Key: make([]byte, n/2), Value: make([]byte, n-n/2)})
+	}
+	return l
+}
+
+func TestBoundedEndsAtEitherLimitAndTellsThatThereIsMore(t *testing.T) {
+	for _, c := range []struct {
+		left, room int
+		want       int // messages
+		full       bool
+	}{
+		{10, 1000, 5, false}, {5, 1000, 5, true}, {2, 1000, 2, true}, {0, 1000, 0, true},
+		{10, 30, 3, true}, {10, 25, 3, true}, {10, 50, 5, true}, {10, 0, 0, true}, {1, 1, 1, true},
+	} {
+		records, begun := messages(10, 10, 10, 10, 10), 0
+		b := bounded{Records: records, left: c.left, room: c.room, begin: func() error { begun++; return nil }}
+		var m model.Message
+		n := 0
+		for b.Next(&m) {
+			n++
+		}
+		if n != c.want || b.full() != c.full || begun != n {
+			t.Errorf("%d messages, %d bytes: %d yielded, full %v, begun %d times", c.left, c.room, n, b.full(), begun)
+		}
+		if n > 0 && b.oldest != int64(1001-n) {
+			t.Errorf("the oldest is %d", b.oldest)
+		}
+		if records.at != n {
+			t.Errorf("%d messages were read and %d yielded: what is read is lost for the next round", records.at, n)
+		}
+	}
+}
+
+func TestBoundedBeginsNothingForNothing(t *testing.T) {
+	b := bounded{Records: messages(), left: 10, room: 10, begin: func() error { return errors.New("begun") }}
+	if b.Next(&model.Message{}) || b.err != nil {
+		t.Error("a transaction of no message")
+	}
+	b.Records = messages(1)
+	if b.Next(&model.Message{}) || b.err == nil || b.Next(&model.Message{}) {
+		t.Error("a message without its transaction")
+	}
+}
+
+func TestBatchKnowsItsOldestMessage(t *testing.T) {
+	var b batch
+	for _, oldest := range []int64{0, 500, 300, 0, 400} { // 0: no message
+		b.add(model.Result{Consumed: 1}, time.Second, oldest)
+	}
+	if b.oldest != 300 || b.result.Consumed != 5 || b.took != 5*time.Second {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestCommitIsDueWhenTheTimeIsUpOrTheBrokerHadNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 100 * time.Millisecond
+		now := time.Now()
+		for _, c := range []struct {
+			name      string
+			open      bool
+			begun     time.Duration // ago
+			committed time.Duration // ago
+			short     bool
+			want      bool
+		}{
+			{"nothing is open", false, interval, interval, true, false},
+			{"just begun, more is there", true, 0, interval, false, false},
+			{"just begun after a quiet time", true, 0, interval, true, true},
+			{"most of the interval has passed", true, interval / 2, interval / 2, true, true},
+			{"the last commit was just now", true, interval / 4, interval / 4, true, false},
+			{"the time is up, more is there", true, interval, interval, false, true},
+			{"the time is up, though the last commit was later", true, interval, interval / 4, false, true},
+		} {
+			r := &run{Engine: &Engine{cfg: Config{CommitInterval: interval}}, open: c.open, deadline: now.Add(interval - c.begun), committed: now.Add(-c.committed)}
+			if got := r.due(&model.Fetch{Short: c.short}); got != c.want {
+				t.Errorf("%s: %v", c.name, got)
+			}
+		}
+	})
+}
+
+func TestRefusalsHaveShortNames(t *testing.T) {
+	for code, want := range map[int16]string{10: "message_too_large", 18: "message_too_large", 32: "invalid_timestamp", 44: "policy_violation", 87: "invalid_record", 43: "refused"} {
+		if got := refusalCode(fmt.Errorf("produce: %w", &model.Error{Class: model.Rejected, Code: code})); got != want {
+			t.Errorf("%d is %s, want %s", code, got, want)
+		}
+	}
+	if got := refusalCode(errors.New("no code")); got != "refused" {
+		t.Error(got)
+	}
+}
+
+// A message may have headers with the names that a dead letter uses, as one that was replayed has.
+func TestReasonsAreTheLastHeadersOfTheirNames(t *testing.T) {
+	h := func(key, value string) model.Header { return model.Header{Key: []byte(key), Value: []byte(value)} }
+	got := reasons([]model.Header{h(service.HeaderTopic, "old"), h("trace", "x"), h(service.HeaderCode, "old"), h(service.HeaderTopic, "new"), h(service.HeaderCode, "new"), h(service.HeaderTruncated, "7")})
+	var text []string
+	for _, x := range got {
+		text = append(text, string(x.Key)+"="+string(x.Value))
+	}
+	if want := []string{service.HeaderTopic + "=new", service.HeaderCode + "=new", service.HeaderTruncated + "=7"}; !slices.Equal(text, want) {
+		t.Errorf("%v", text)
+	}
+}
