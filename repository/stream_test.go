@@ -225,6 +225,11 @@ func TestSeekDropsWhatWasFetchedBefore(t *testing.T) {
 		g.values, g.next[0] = map[int32][]string{}, from
 		g.until(map[int32][]string{0: numbered("", 10)[from:]})
 	}
+	time.Sleep(700 * time.Millisecond) // by now a broker holds a request of the old position back
+	g.s.Seek(tp, 3)
+	r.fill(topic, 0, "10") // which this answers
+	g.values, g.next[0] = map[int32][]string{}, 3
+	g.until(map[int32][]string{0: numbered("", 11)[3:]})
 	g.s.Seek(model.TopicPartition{Topic: "not mine"}, 3)
 }
 
