@@ -252,7 +252,7 @@ func (i *Instance) AwaitReady(t testing.TB, timeout time.Duration) {
 	})
 }
 
-// AwaitUnready waits until /readyz names a reason that contains the words.
+// AwaitUnready waits until /readyz names reasons that contain the words, and notes them for the reader of the test.
 func (i *Instance) AwaitUnready(t testing.TB, timeout time.Duration, words ...string) {
 	t.Helper()
 	Until(t, timeout, i.Name+" is not ready because of "+strings.Join(words, ", "), func(ctx context.Context) error {
@@ -269,6 +269,11 @@ func (i *Instance) AwaitUnready(t testing.TB, timeout time.Duration, words ...st
 		}
 		if status != http.StatusServiceUnavailable || report.Ready || len(report.Waiting) == 0 || !containsAll(body, words) {
 			return fmt.Errorf("/readyz answers %d: %s", status, body)
+		}
+		for _, c := range report.Waiting {
+			if c.Reason != "starting" {
+				t.Logf("not ready: %s: %s", c.Name, c.Reason)
+			}
 		}
 		return nil
 	})

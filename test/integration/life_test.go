@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"syscall"
 	"testing"
@@ -222,6 +223,20 @@ func TestUnreachableBrokerAtTheStart(t *testing.T) {
 	}
 	engine.AwaitReady(t, late)
 	st.Finish(late)
+}
+
+// Something takes the connection and never says a word: a firewall, or a broker that hangs.
+func TestBrokerThatNeverAnswersIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	st := suite.NewStream(t, harness.NoTopics())
+	engine := st.Start("one", harness.Env{"KAFKA_BOOTSTRAP_SERVERS": listener.Addr().String()})
+	engine.AwaitUnready(t, soon, listener.Addr().String())
+	engine.Says(t, soon, `"warn"`, listener.Addr().String())
+	engine.Stop(t)
 }
 
 // SIGTERM while it waits for a broker.
