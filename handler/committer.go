@@ -12,9 +12,10 @@ import (
 
 // step is one piece of a transaction's life, in order: its beginning, any number of parcels, its commit.
 type step struct {
-	begin  bool
-	parcel model.Parcel // nil: none
-	commit *batch       // nil: the transaction goes on
+	begin   bool
+	records int          // that the transaction holds with this step
+	parcel  model.Parcel // nil: none
+	commit  *batch       // nil: the transaction goes on
 }
 
 // committer drives the producer: one transaction after the other, while the next messages are fetched and processed.
@@ -76,6 +77,7 @@ func (c *committer) take(ctx context.Context, s step) error {
 		c.opened, c.refused = time.Now(), refusals{}
 	}
 	ctx = c.within
+	c.limit.hold(s.records)
 	if s.begin {
 		if err := producer.Begin(ctx, c.cfg.Group); err != nil {
 			return err
@@ -102,7 +104,7 @@ func (c *committer) take(ctx context.Context, s step) error {
 
 // explain tells a transaction that was given up because it took too long from one that somebody else ended.
 func (c *committer) explain(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if c.within.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		return &model.Error{Class: model.TimedOut, Op: "finish the transaction", Err: fmt.Errorf("no success in %s", patienceFactor*c.cfg.TransactionTimeout),
 			Hint: "the reasons were logged; its events are processed again"}
 	}

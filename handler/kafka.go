@@ -128,7 +128,7 @@ func (r *run) relieve() error {
 		return r.commit()
 	}
 	if r.outbox.Bytes() >= flushBytes {
-		return r.hand(step{parcel: r.outbox.Take()})
+		return r.hand(step{records: r.pending.result.Consumed, parcel: r.outbox.Take()})
 	}
 	return nil
 }
@@ -152,5 +152,5 @@ func (r *run) commit() error {
 	r.open, r.committed = false, time.Now()
 	done := r.pending
 	r.pending = r.blank()
-	return r.hand(step{parcel: r.outbox.Take(), commit: &done})
+	return r.hand(step{records: done.result.Consumed, parcel: r.outbox.Take(), commit: &done})
 }

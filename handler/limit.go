@@ -14,19 +14,28 @@ import (
 type limit struct {
 	most    int64
 	current *atomic.Int64
+	held    *atomic.Int64 // by the transaction under way, as far as that is known
 }
 
 func newLimit(most int) limit {
-	l := limit{most: int64(most), current: new(atomic.Int64)}
+	l := limit{most: int64(most), current: new(atomic.Int64), held: new(atomic.Int64)}
 	l.current.Store(l.most)
 	return l
 }
 
 func (l limit) get() int { return int(l.current.Load()) }
 
-// shrink halves it, down to one record, and returns it.
+// hold says how many records the transaction under way holds; 0: nobody knows.
+func (l limit) hold(n int) { l.held.Store(int64(n)) }
+
+// shrink makes it half of what the last transaction held, down to one record, and returns it. COMMIT_MAX_BYTES or the
+// interval may keep that far below the limit, and halving the limit itself would change nothing for long.
 func (l limit) shrink() int {
-	half := max(l.current.Load()/2, 1)
+	from := l.current.Load()
+	if held := l.held.Load(); held > 0 {
+		from = min(from, held)
+	}
+	half := max(from/2, 1)
 	l.current.Store(half)
 	return int(half)
 }

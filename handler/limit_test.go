@@ -24,6 +24,23 @@ func TestLimitHalvesDownToOneRecordAndGrowsBackToTheSetting(t *testing.T) {
 	}
 }
 
+// A transaction that COMMIT_MAX_BYTES kept at 40 records, or the interval, does not shrink when a limit of 100,000 halves.
+func TestLimitShrinksFromWhatTheTransactionHeld(t *testing.T) {
+	l := newLimit(100_000)
+	l.hold(40)
+	if got := l.shrink(); got != 20 {
+		t.Errorf("%d", got)
+	}
+	l.hold(0)
+	if got := l.shrink(); got != 10 {
+		t.Errorf("%d", got)
+	}
+	l.hold(40) // more than the limit: handed over before it shrank
+	if got := l.shrink(); got != 5 {
+		t.Errorf("%d", got)
+	}
+}
+
 // took is how long a pause was.
 func (p *pace) took(ctx context.Context, ended <-chan struct{}, class model.Class) time.Duration {
 	began := time.Now()

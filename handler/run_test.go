@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,5 +138,31 @@ func TestReasonsAreTheLastHeadersOfTheirNames(t *testing.T) {
 	}
 	if want := []string{service.HeaderTopic + "=new", service.HeaderCode + "=new", service.HeaderTruncated + "=7"}; !slices.Equal(text, want) {
 		t.Errorf("%v", text)
+	}
+}
+
+func TestTransactionTookTooLongOnlyWhenItDid(t *testing.T) {
+	const timeout = 10 * time.Second
+	within, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	over, end := context.WithTimeout(t.Context(), 0)
+	defer end()
+	fenced := &model.Error{Class: model.Fenced, Err: context.DeadlineExceeded} // of one request, not of the transaction
+	for name, c := range map[string]struct {
+		err    error
+		within context.Context
+		age    time.Duration
+		want   model.Class
+	}{
+		"fenced early":                {fenced, within, time.Second, model.Fenced},
+		"fenced when the time was up": {fenced, within, timeout, model.TimedOut},
+		"the group moved on":          {&model.Error{Class: model.Rejoin}, within, timeout, model.Rejoin},
+		"no success for long":         {context.DeadlineExceeded, over, timeout, model.TimedOut},
+		"stopped":                     {context.Canceled, within, timeout, model.Transient},
+	} {
+		committer := &committer{Engine: &Engine{cfg: Config{TransactionTimeout: timeout}}, opened: time.Now().Add(-c.age), within: c.within}
+		if got := model.ClassOf(committer.explain(c.err)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
