@@ -73,8 +73,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ClassOf is the class of the outermost Error in the chain. Everything else - a closed connection, a timeout of the
 // network - is transient.
 func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
 	return Transient

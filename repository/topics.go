@@ -106,8 +106,7 @@ func (t *Topics) createAtController(ctx context.Context, q *kmsg.CreateTopicsReq
 
 func createError(spec TopicSpec, t kmsg.CreateTopicsResponseTopic) error {
 	err := broker.Check("create topic", spec.Name, t.ErrorCode)
-	var e *model.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*model.Error](err); ok {
 		if t.ErrorMessage != nil {
 			e.Err = fmt.Errorf("%w: %s", e.Err, *t.ErrorMessage)
 		}

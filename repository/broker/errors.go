@@ -94,8 +94,7 @@ func describe(code int16) error {
 
 // Code is the error code of Kafka in err's chain, 0 when there is none.
 func Code(err error) int16 {
-	var e *model.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*model.Error](err); ok {
 		return e.Code
 	}
 	return 0

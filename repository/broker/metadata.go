@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"sort"
 	"strconv"
@@ -100,9 +101,7 @@ func (c *Client) refresh(ctx context.Context, names []string) (found map[string]
 		found[topic.Name] = topic
 	}
 	c.mu.Lock()
-	for n, t := range found {
-		c.topics[n] = t
-	}
+	maps.Copy(c.topics, found)
 	c.mu.Unlock()
 	return found, failed, nil
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"data-stream-engine/model"
@@ -107,9 +108,7 @@ func settleClaims(topics []*topic, members []subscriber) {
 // place gives each partition a member: its owner as far as the owner's quota reaches, and whoever has room otherwise.
 func (t *topic) place() []int {
 	room := make(map[int]int, len(t.quota))
-	for i, n := range t.quota {
-		room[i] = n
-	}
+	maps.Copy(room, t.quota)
 	at := slices.Clone(t.owner)
 	for p, i := range at {
 		if i == nobody {

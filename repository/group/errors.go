@@ -99,8 +99,7 @@ func call[R kmsg.Response](ctx context.Context, c Caller, group string, req kmsg
 
 // codeOf is Kafka's code in err, 0 when the broker sent none.
 func codeOf(err error) int16 {
-	var e *model.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*model.Error](err); ok {
 		return e.Code
 	}
 	return 0

@@ -74,8 +74,9 @@ func gravity(err error) int {
 		return 2
 	case model.Rejoin:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 // live beats until the session is halted or the coordinator says that the member is gone. A rebalance is no reason to

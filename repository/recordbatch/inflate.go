@@ -95,7 +95,7 @@ func (f *inflater) unGzip(p []byte) (out []byte, err error) {
 		}
 		n, err := f.gzip.Read(out[len(out):cap(out)])
 		out = out[:len(out)+n]
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 
 func TestCrashesLoseDoubleAndReorderNothing(t *testing.T) {
 	t.Logf("CHAOS_SEED=%d", wanted.seed)
-	dir, err := os.MkdirTemp("", "stream-engine-chaos-")
+	dir, err := os.MkdirTemp("", "stream-engine-chaos-") //nolint:usetesting // a failure leaves the logs behind
 	if err != nil {
 		t.Fatal(err)
 	}

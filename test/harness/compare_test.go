@@ -78,11 +78,11 @@ func TestCompareAcceptsAPerfectRun(t *testing.T) {
 
 // Each of these faults is put into a perfect run, and must be found, alone and under its name.
 func TestCompareFinds(t *testing.T) {
-	edit := func(r *kgo.Record, old, new string) {
+	edit := func(r *kgo.Record, old, to string) {
 		if !strings.Contains(string(r.Value), old) {
 			panic("the test edits nothing")
 		}
-		r.Value = []byte(strings.Replace(string(r.Value), old, new, 1))
+		r.Value = []byte(strings.Replace(string(r.Value), old, to, 1))
 	}
 	cases := []struct {
 		fault string

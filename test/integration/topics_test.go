@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,7 @@ func recreate(t *testing.T, running bool) {
 		if err != nil {
 			return err
 		}
-		return harness.Compare(harness.Records{Input: append(before[:len(before):len(before)], after...), Output: output, Partitions: st.OutputPartitions}).Err()
+		return harness.Compare(harness.Records{Input: append(slices.Clip(before), after...), Output: output, Partitions: st.OutputPartitions}).Err()
 	})
 	if running { // otherwise there is nobody to notice: brokers drop a group's offsets with the topic
 		engine.Says(t, time.Second, st.Source, "created again")
