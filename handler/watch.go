@@ -1,7 +1,9 @@
 package handler
 
 import (
+	"errors"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -70,7 +72,9 @@ func (w *Watch) Retrying(op string, err error) {
 	since, times := now.Sub(t.since), t.times
 	// What passes in a moment - a new topic that not every broker knows yet, a coordinator that moves - is in the
 	// metrics and not worth a person's attention.
-	lasting := since >= patience || !passes(model.ClassOf(err))
+	// A call that ran into its deadline has lasted by itself.
+	var late net.Error
+	lasting := since >= patience || !passes(model.ClassOf(err)) || errors.As(err, &late) && late.Timeout()
 	tell := lasting && now.Sub(t.logged) >= repeatLog
 	if tell {
 		t.logged = now

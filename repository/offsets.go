@@ -64,7 +64,7 @@ func (o *Offsets) readStable(r *kmsg.OffsetFetchResponse) (map[model.TopicPartit
 	found := map[model.TopicPartition]model.Position{}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
-			if err := o.check("fetch committed offsets of group", p.ErrorCode); err != nil {
+			if err := o.checkPartition("fetch the committed offset of", t.Topic, p.Partition, p.ErrorCode); err != nil {
 				return nil, err
 			}
 			if p.Offset < 0 {
@@ -105,7 +105,7 @@ func (o *Offsets) Commit(ctx context.Context, member model.Assignment, positions
 		}
 		for _, t := range r.Topics {
 			for _, p := range t.Partitions {
-				if err := o.check("commit offsets of group", p.ErrorCode); err != nil {
+				if err := o.checkPartition("commit the offset of", t.Topic, p.Partition, p.ErrorCode); err != nil {
 					return err
 				}
 			}
@@ -132,6 +132,14 @@ func (o *Offsets) check(op string, code int16) error {
 		o.client.ForgetGroupCoordinator(o.group)
 	}
 	return broker.Check(op, o.group, code)
+}
+
+// checkPartition names the partition: permissions are given by topic.
+func (o *Offsets) checkPartition(op, topic string, partition int32, code int16) error {
+	if movedCoordinator(code) {
+		o.client.ForgetGroupCoordinator(o.group)
+	}
+	return broker.Check(op, fmt.Sprintf("%s-%d in group %s", topic, partition, o.group), code)
 }
 
 func movedCoordinator(code int16) bool {

@@ -167,7 +167,7 @@ func (p *Producer) checkAdded(r *kmsg.AddPartitionsToTxnResponse) error {
 	var worst error
 	for _, t := range r.Topics {
 		for _, x := range t.Partitions {
-			switch err := p.check("add to transaction partition", x.ErrorCode); {
+			switch err := p.checkPartition(t.Topic, x.Partition, x.ErrorCode); {
 			case err == nil, worst != nil && x.ErrorCode == notAttempted:
 			case worst == nil, broker.Code(worst) == notAttempted, model.ClassOf(worst) == model.Transient:
 				worst = err
@@ -175,6 +175,14 @@ func (p *Producer) checkAdded(r *kmsg.AddPartitionsToTxnResponse) error {
 		}
 	}
 	return worst
+}
+
+// checkPartition names the partition: permissions are given by topic.
+func (p *Producer) checkPartition(topic string, partition int32, code int16) error {
+	if movedCoordinator(code) {
+		p.client.ForgetTransactionCoordinator(p.cfg.TransactionalID)
+	}
+	return broker.Check("add to transaction "+p.cfg.TransactionalID+" partition", fmt.Sprintf("%s-%d", topic, partition), code)
 }
 
 // CommitOffsets makes positions part of the transaction, fenced by the member's generation: this is what keeps a
@@ -213,7 +221,7 @@ func (p *Producer) CommitOffsets(ctx context.Context, group string, member model
 		}
 		for _, t := range r.Topics {
 			for _, x := range t.Partitions {
-				if err := offsets.check("commit offsets in transaction of group", x.ErrorCode); err != nil {
+				if err := offsets.checkPartition("commit in a transaction the offset of", t.Topic, x.Partition, x.ErrorCode); err != nil {
 					return err
 				}
 			}

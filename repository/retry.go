@@ -32,6 +32,12 @@ func promptly(code int16) bool {
 	return code == broker.ConcurrentTransactions || code == broker.UnstableOffsetCommit
 }
 
+// A prompt pause is between half a millisecond and one and a half: with what a timer is late, below two.
+const (
+	promptMin    = 500 * time.Microsecond
+	promptSpread = time.Millisecond
+)
+
 // promptTries bounds how often a prompt code is asked again at once: about a second. A transaction whose markers
 // cannot be written (a partition without a leader) would otherwise be asked for a thousand times a second.
 const promptTries = 500
@@ -69,7 +75,7 @@ func (r Retry) Do(ctx context.Context, op string, f func(context.Context) error)
 		}
 		if promptly(broker.Code(err)) && prompt < promptTries {
 			prompt++
-			if err := utils.Sleep(ctx, time.Millisecond+rand.N(time.Millisecond)); err != nil {
+			if err := utils.Sleep(ctx, promptMin+rand.N(promptSpread)); err != nil {
 				return err
 			}
 			continue

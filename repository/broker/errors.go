@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/segmentio/kafka-go"
 
@@ -107,7 +108,7 @@ func unreachable(op, address string, err error) error {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError
 	switch {
 	case errors.As(err, &code):
 		e.Class, e.Code, e.Hint = classes[int16(code)], int16(code), hints[int16(code)]
@@ -117,7 +118,7 @@ func unreachable(op, address string, err error) error {
 		e.Class, e.Hint = model.Unauthorized, "the broker's certificate is for other names: use one of them in KAFKA_BOOTSTRAP_SERVERS and in the brokers' advertised.listeners"
 	case errors.As(err, &record):
 		e.Class, e.Hint = model.Unauthorized, "the broker does not speak TLS there: check KAFKA_SECURITY_PROTOCOL and the port"
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error": // how crypto/tls names an alert of the other side
 		e.Class, e.Hint = model.Unauthorized, "the broker refuses our side of TLS: where it asks for client certificates, set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE to one that it trusts"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.Hint = "the broker closed the connection: it is restarting, or it expects another KAFKA_SECURITY_PROTOCOL on this port"

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -106,7 +105,7 @@ func (b *Broker) listen(ctx context.Context, c Config) error {
 			"log.retention.ms":    "-1", // by size alone: events may be older than they are new to this broker
 			"log.segment.bytes":   strconv.Itoa(segmentBytes),
 		}),
-		kfake.WithLogger(logger{c.Log}),
+		kfake.WithLogger(&logger{log: c.Log, dir: b.dir}),
 	)
 	if err != nil {
 		_ = listener.Close()
@@ -158,20 +157,6 @@ func (b *Broker) retain() {
 			return
 		}
 	}
-}
-
-// logger passes on what concerns the data; the rest is about clients that come and go.
-type logger struct{ log zerolog.Logger }
-
-func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
-	event := l.log.Debug()
-	switch {
-	case level == kfake.LogLevelError:
-		event = l.log.Error()
-	case level == kfake.LogLevelWarn && (strings.HasPrefix(format, "persist") || strings.Contains(format, "corrupt")):
-		event = l.log.Warn()
-	}
-	event.Msgf("embedded broker: "+format, args...)
 }
 
 func misconfigured(op, subject string, err error, hint string) error {
