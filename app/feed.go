@@ -84,6 +84,9 @@ func (f *feed) run(ctx context.Context, p pace, made func(events int)) error {
 		})()
 		for parcel := range parcels {
 			refused, err := parcel.Produce(working)
+			if err != nil && ctx.Err() != nil {
+				return fmt.Errorf("stopped before the brokers had acknowledged the last events, which may or may not be in the topic: %w", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -62,15 +62,24 @@ func httpAddr(p Process) (string, error) {
 	if !ok {
 		addr = utils.Default("HTTP_ADDR")
 	}
-	host, port, err := net.SplitHostPort(addr)
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", usageError{fmt.Errorf("HTTP_ADDR: %w", err)}
 	}
 	if port == "0" {
 		return "", usageError{errors.New("HTTP_ADDR has port 0: the log of the instance says which one it took; set HTTP_ADDR to that")}
 	}
+	return reachable(addr), nil
+}
+
+// reachable is an address to dial for one to listen on: localhost when that is every address of this machine.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, port)
 }

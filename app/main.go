@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"data-stream-engine/model"
 	"data-stream-engine/utils"
@@ -27,6 +28,8 @@ type Process struct {
 	Dir     string   // where .env lies, and what relative paths start from: the working directory
 	Stdout  io.Writer
 	Stderr  io.Writer
+
+	command string // set by Main
 }
 
 // command is one thing that the program can be told to do.
@@ -52,6 +55,7 @@ func Main(ctx context.Context, p Process) int {
 	if len(p.Args) > 0 {
 		name, p.Args = p.Args[0], p.Args[1:]
 	}
+	p.command = name
 	switch name {
 	case "help", "-h", "-help", "--help":
 		usage(p.Stdout)
@@ -80,17 +84,41 @@ func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 
 // exit tells what went wrong, once, and what that makes of the process.
 func (p Process) exit(err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	code, intro := exitFailed, "failed: "
 	var misused usageError
 	var wrong *utils.SettingsError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case errors.As(err, &misused), errors.As(err, &wrong), misconfigured(err):
-		say(p.Stderr, "%v\n", err)
-		return exitMisconfigured
+	if errors.As(err, &misused) || errors.As(err, &wrong) || misconfigured(err) {
+		code, intro = exitMisconfigured, ""
 	}
-	say(p.Stderr, "failed: %v\n", err)
-	return exitFailed
+	if p.logsJSON() {
+		log := utils.NewLog(p.Stderr, "error", "json")
+		log.Error().Err(err).Int("exit_code", code).Msg(p.command + " ended with an error")
+	} else {
+		say(p.Stderr, "%s%v\n", intro, err)
+	}
+	return code
+}
+
+// logsJSON tells whether every line of a command has to be JSON: whoever collects the log should find the reason of its
+// end in it. The settings may be what is wrong, so that only the environment is asked then.
+func (p Process) logsJSON() bool {
+	if p.command != "run" && p.command != "generate" {
+		return false
+	}
+	format := ""
+	if lookup, err := utils.Environment(p.Dir, p.Environ); err == nil {
+		format, _ = lookup("LOG_FORMAT")
+	} else {
+		for _, line := range p.Environ {
+			if value, ok := strings.CutPrefix(line, "LOG_FORMAT="); ok {
+				format = value
+			}
+		}
+	}
+	return strings.EqualFold(strings.TrimSpace(format), "json")
 }
 
 func misconfigured(err error) bool {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -46,11 +47,39 @@ func TestFlagsHelpIsNoError(t *testing.T) {
 
 func TestWrongSettingsAreListedAndEndWithCode2(t *testing.T) {
 	p := newPlace(t)
-	p.settings["COMMIT_INTERVAL"], p.settings["KAFKA_COMPRESSION"] = "soon", "zip"
+	p.settings["COMMIT_INTERVAL"], p.settings["KAFKA_COMPRESSION"], p.settings["LOG_FORMAT"] = "soon", "zip", "console"
 	for _, command := range []string{"run", "generate", "settings"} {
 		p.err = &output{}
 		if code := p.main(t, command); code != exitMisconfigured || !has(p.err.String(), `COMMIT_INTERVAL="soon"`, `KAFKA_COMPRESSION="zip"`, "none, lz4, snappy, zstd, gzip") {
 			t.Errorf("%s: exit code %d: %s", command, code, p.err)
+		}
+	}
+}
+
+func TestAJSONLogEndsInJSON(t *testing.T) {
+	for name, value := range map[string]string{"COMMIT_INTERVAL": "soon", "PIPELINE_FILE": "nope.yaml", "HASH_KEY_FILE": "nope"} {
+		p := newPlace(t)
+		p.settings[name] = value
+		var line struct {
+			Level string `json:"level"`
+			Error string `json:"error"`
+			Code  int    `json:"exit_code"`
+		}
+		code := p.main(t)
+		if err := json.Unmarshal([]byte(p.err.String()), &line); err != nil {
+			t.Errorf("%s: %v: %s", name, err, p.err)
+			continue
+		}
+		if code != exitMisconfigured || line.Code != code || line.Level != "error" || !strings.Contains(line.Error, value) {
+			t.Errorf("%s: exit code %d, line %+v", name, code, line)
+		}
+	}
+}
+
+func TestAddressesToOpen(t *testing.T) {
+	for listen, want := range map[string]string{":8080": "localhost:8080", "[::]:8080": "localhost:8080", "0.0.0.0:1": "localhost:1", "127.0.0.1:8080": "127.0.0.1:8080", "engine:8080": "engine:8080"} {
+		if got := reachable(listen); got != want {
+			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
 	}
 }

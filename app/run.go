@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"data-stream-engine/model"
 	"data-stream-engine/service/generator"
 	"data-stream-engine/utils"
@@ -84,8 +86,15 @@ func (a *App) introduce() {
 	a.log.Info().Str("version", version()).Str("pipeline", a.spec.Name).Str("file", a.spec.File).
 		Str("source", a.spec.Source.Topic).Strs("outputs", outputs[1:]).Str("dead_letters", outputs[0]).
 		Str("group", a.group).Str("guarantee", a.settings.Engine.DeliveryGuarantee).
-		Str("instance", a.settings.Engine.InstanceID).Str("brokers", strings.Join(a.bootstrap(), ",")).Msg("started")
-	a.log.Info().Msg("metrics on http://" + a.Addr() + "/metrics, health on /livez and /readyz")
+		Str("brokers", strings.Join(a.bootstrap(), ",")).Func(a.instance).Msg("started")
+	a.log.Info().Msg("metrics on http://" + reachable(a.Addr()) + "/metrics, health on /livez and /readyz")
+}
+
+// instance names the instance when it has a name.
+func (a *App) instance(e *zerolog.Event) {
+	if id := a.settings.Engine.InstanceID; id != "" {
+		e.Str("instance", id)
+	}
 }
 
 // feed generates events for the embedded broker at GENERATOR_RATE.

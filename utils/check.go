@@ -19,7 +19,7 @@ const minHashKey = 16
 func (s *Settings) checkField(f field, problems *SettingsError) {
 	raw, given := s.environment[f.Name]
 	if !given {
-		if f.Required {
+		if f.Required && !problems.has(dotenv) { // it may be there
 			problems.addField(f, "", "is not set")
 		}
 		return

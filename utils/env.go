@@ -14,6 +14,9 @@ import (
 	"github.com/joho/godotenv"
 )
 
+// dotenv is the file that holds settings for a directory.
+const dotenv = ".env"
+
 // Load reads the settings from environ (as os.Environ gives it) and from the file .env in dir, which may be missing.
 // What environ says wins. Every setting that is wrong is named by the one error that Load returns, a *SettingsError.
 func Load(dir string, environ []string) (*Settings, error) {
@@ -47,9 +50,9 @@ func Environment(dir string, environ []string) (lookup func(string) (string, boo
 }
 
 func environment(dir string, environ []string, problems *SettingsError) map[string]string {
-	file, err := readDotenv(filepath.Join(dir, ".env"))
+	file, err := readDotenv(filepath.Join(dir, dotenv))
 	if err != nil {
-		problems.add(".env", "", err.Error(), "lines of NAME=value")
+		problems.add(dotenv, "", err.Error(), "lines of NAME=value")
 	}
 	return merge(resolve(file, problems), resolve(toMap(environ), problems))
 }

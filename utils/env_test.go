@@ -184,7 +184,8 @@ func TestUnknownSettingsAreWarnedAbout(t *testing.T) {
 }
 
 func TestBrokenDotenvIsNamed(t *testing.T) {
-	if _, err := load(t, "this is not a setting\n", "KAFKA_BOOTSTRAP_SERVERS=a:9092"); err == nil || !strings.Contains(err.Error(), ".env") {
+	// What it would have set may be in it: that is not called missing as well.
+	if _, err := load(t, "this is not a setting\n"); err == nil || !strings.Contains(err.Error(), ".env") || strings.Contains(err.Error(), "KAFKA_BOOTSTRAP_SERVERS") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -18,7 +18,8 @@ func NewLog(w io.Writer, level, format string) zerolog.Logger {
 	}
 	terminal := IsTerminal(w)
 	if format == "console" || format != "json" && terminal {
-		w = zerolog.ConsoleWriter{Out: w, NoColor: !terminal || os.Getenv("NO_COLOR") != "", TimeFormat: "15:04:05.000"}
+		w = zerolog.ConsoleWriter{Out: w, NoColor: !terminal || os.Getenv("NO_COLOR") != "", TimeFormat: "15:04:05.000",
+			FieldsOrder: []string{"in", "out", "filtered", "dead", "lag", "per_second", zerolog.ErrorFieldName}}
 	}
 	return zerolog.New(w).Level(parsed).Hook(clock{})
 }

@@ -10,7 +10,8 @@ import (
 func unknown(environment map[string]string, fields []field) []string {
 	prefixes := []string{"KAFKA_", "COMMIT_", "PIPELINE_", "GENERATOR_", "DELIVERY_", "TRANSACTION_", "INSTANCE_", "HASH_",
 		"SHUTDOWN_", "MAX_POLL_", "MAX_BATCH_", "HTTP_", "LOG_", "STORAGE_", "EMIT_"}
-	foreign := []string{"HTTP_PROXY", "KAFKA_HOME", "KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_LOG4J_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS"}
+	foreign := []string{"HTTP_PROXY", "KAFKA_HOME", "KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_LOG4J_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS",
+		"KAFKA_CACHE", "KAFKA_HEAP", "KAFKA_START_TIMEOUT", "KAFKA_VERSION"} // these of scripts/
 	names := make([]string, 0, len(fields)) // every name that is read, the files of secrets included
 	for _, f := range fields {
 		names = append(names, f.Name)

@@ -26,7 +26,7 @@ type logger struct {
 // Logf implements kfake.Logger.
 func (l *logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	switch {
-	case level <= kfake.LogLevelWarn && strings.HasPrefix(format, "persist"):
+	case level == kfake.LogLevelWarn && strings.HasPrefix(format, "persist"):
 		l.unwritten(fmt.Sprintf(format, args...))
 	case level == kfake.LogLevelError:
 		l.log.Error().Msgf("embedded broker: "+format, args...)
