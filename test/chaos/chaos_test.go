@@ -78,7 +78,8 @@ type chaos struct {
 	zombies     int // that stood still for longer than their session
 	replaced    int // of them while a new process had their INSTANCE_ID
 	brokerKills int
-	waited      time.Duration // for work to go on before something was killed
+	brokerStops int
+	visits      int
 }
 
 // slot is the place of one engine, which is started again after each crash.
@@ -118,11 +119,17 @@ func (c *chaos) rampage() {
 		acts = append(acts, c.zombie)
 	}
 	for range wanted.brokerKills {
-		acts = append(acts, c.killBroker)
+		acts = append(acts, func() { c.restartBroker(suite.Cluster.Kill, &c.brokerKills) })
+	}
+	for range wanted.brokerStops {
+		acts = append(acts, func() { c.restartBroker(suite.Cluster.Down, &c.brokerStops) })
+	}
+	for range wanted.visits {
+		acts = append(acts, c.visit)
 	}
 	c.random.Shuffle(len(acts), func(i, j int) { acts[i], acts[j] = acts[j], acts[i] })
 	for _, act := range acts {
-		c.sleep(0, 1500)
+		c.sleep(0, 1000)
 		act()
 		if c.t.Failed() {
 			return
@@ -193,13 +200,24 @@ func (c *chaos) release(s *slot, done chan struct{}) {
 	s.busy = false
 }
 
-func (c *chaos) killBroker() {
+// visit is one more engine that joins, works, and leaves as it should: partitions move while everybody is well.
+func (c *chaos) visit() {
+	visitor := &slot{name: "visitor"}
+	c.start(visitor)
+	c.working(visitor)
+	c.sleep(0, 1000)
+	visitor.Stop(c.t)
+	c.visits++
+}
+
+func (c *chaos) restartBroker(end func(int) error, count *int) {
 	node := 1 + c.random.IntN(suite.Cluster.Brokers())
 	c.progress(time.Minute)
-	if err := suite.Cluster.Kill(node); err != nil {
+	c.sleep(0, 300)
+	if err := end(node); err != nil {
 		c.t.Fatal(err)
 	}
-	c.brokerKills++
+	*count++
 	if c.random.IntN(2) == 0 {
 		c.sleep(0, 2000)
 	}
@@ -232,7 +250,6 @@ func (c *chaos) working(s *slot) {
 	for time.Since(began) < 20*time.Second && !c.hasWorked(s) {
 		time.Sleep(50 * time.Millisecond)
 	}
-	c.waited += time.Since(began)
 	c.sleep(0, 300)
 }
 
@@ -243,7 +260,6 @@ func (c *chaos) hasWorked(s *slot) bool {
 // progress waits until the group commits more than it has.
 func (c *chaos) progress(timeout time.Duration) {
 	c.t.Helper()
-	began := time.Now()
 	first := int64(-1)
 	harness.Until(c.t, timeout, "work goes on", func(ctx context.Context) error {
 		committed, err := c.stream.Client.Committed(ctx, c.stream.Group, c.stream.Source)
@@ -262,7 +278,6 @@ func (c *chaos) progress(timeout time.Duration) {
 		}
 		return nil
 	})
-	c.waited += time.Since(began)
 }
 
 func (c *chaos) wait() {
@@ -288,6 +303,8 @@ func (c *chaos) table(report *harness.Report, sent int, loaded, drained time.Dur
 		{"kill -9 of an engine", fmt.Sprintf("%d, %d of them before its first commit", c.kills, c.early)},
 		{"SIGSTOP beyond the session", fmt.Sprintf("%d, %d of them replaced meanwhile", c.zombies, c.replaced)},
 		{"kill -9 of a broker", c.brokerKills},
+		{"SIGTERM of a broker", c.brokerStops},
+		{"engines that came and left", c.visits},
 		{"engine processes", len(logs)},
 		{"events sent", fmt.Sprintf("%d in %s under load, %s to drain", sent, loaded.Round(time.Second), drained.Round(100*time.Millisecond))},
 		{"markers in the output", fmt.Sprintf("%d commits, %d aborts", commits, aborts)},
