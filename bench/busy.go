@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -65,10 +66,5 @@ func isBusy(f *broker.Frame) bool {
 			}
 		}
 	}
-	for _, code := range codes {
-		if code == broker.ConcurrentTransactions {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(codes, broker.ConcurrentTransactions)
 }

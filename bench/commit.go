@@ -44,12 +44,13 @@ type commitSeries struct {
 	Busy         int     `json:"code_51"` // answers that the transaction before is not done
 	BackoffP50   float64 `json:"backoff_p50_ms"`
 	BackoffMax   float64 `json:"backoff_max_ms"` // from an answer with code 51 to the next try
+	BackoffLate  int     `json:"backoff_over_2ms"`
 	Retries      int64   `json:"other_retries"`
 }
 
 func (s commitSeries) String() string {
-	return fmt.Sprintf("every %3d ms, %2d partitions: p50 %.1f ms, p99 %.1f ms; ahead %.1f ms; code 51 %d times, backoff p50 %.2f ms, at most %.2f ms; %d other retries",
-		s.EveryMillis, s.Partitions, s.P50, s.P99, s.AheadP50, s.Busy, s.BackoffP50, s.BackoffMax, s.Retries)
+	return fmt.Sprintf("every %3d ms, %2d partitions: p50 %.1f ms, p99 %.1f ms; ahead %.1f ms; code 51 %d times, backoff p50 %.2f ms, at most %.2f ms, %d times above 2 ms; %d other retries",
+		s.EveryMillis, s.Partitions, s.P50, s.P99, s.AheadP50, s.Busy, s.BackoffP50, s.BackoffMax, s.BackoffLate, s.Retries)
 }
 
 func (b *bench) commits(ctx context.Context, partitions int, every time.Duration) (commitSeries, error) {
@@ -91,6 +92,11 @@ func (b *bench) commits(ctx context.Context, partitions int, every time.Duration
 	}
 	s.AheadP50, s.P50, s.P99 = percentile(t.ahead, 0.5), percentile(t.took, 0.5), percentile(t.took, 0.99)
 	s.Busy, s.BackoffP50, s.BackoffMax = len(busy.waits), percentile(busy.waits, 0.5), percentile(busy.waits, 1)
+	for _, wait := range busy.waits {
+		if wait > 2 {
+			s.BackoffLate++
+		}
+	}
 	s.Retries = c.observer.retries.Load()
 	return s, nil
 }

@@ -124,7 +124,7 @@ func (b *bench) consumeReader(ctx context.Context, topic string) (digest, error)
 				Brokers: []string{b.bootstrap}, Topic: topic, Partition: p, MinBytes: 1, MaxBytes: fetchBytes, QueueCapacity: 1000,
 				MaxWait: commitInterval, IsolationLevel: kafka.ReadCommitted, ReadLagInterval: -1,
 			})
-			defer r.Close()
+			defer func() { _ = r.Close() }() // it only read
 			for range share(b.events, b.partitions, p) {
 				m, err := r.FetchMessage(ctx)
 				if err != nil {

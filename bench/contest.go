@@ -119,7 +119,9 @@ func (b *bench) profile(c contest, client client, round int) (stop func(), err e
 	}
 	return func() {
 		pprof.StopCPUProfile()
-		f.Close()
+		if err := f.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "profile:", err)
+		}
 	}, nil
 }
 

@@ -26,7 +26,7 @@ func (b *bench) engine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // in the system's own folder for such things
 	binary := filepath.Join(dir, "engine")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", binary, ".").CombinedOutput(); err != nil {
 		return fmt.Errorf("build the engine: %w\n%s", err, out)

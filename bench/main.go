@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -34,26 +35,31 @@ const commitInterval = 100 * time.Millisecond
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, parse())
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		err = run(ctx, o)
+	}
 	stop()
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func parse() options {
+func parse(arguments []string) (options, error) {
 	var o options
-	flag.StringVar(&o.bootstrap, "bootstrap", os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "a Kafka broker with nothing else to do")
-	flag.StringVar(&o.only, "only", "", "parts to run, separated by commas: consume, produce, commit, engine (default all)")
-	flag.IntVar(&o.events, "events", 1_000_000, "events in each run")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds; in each of them every client has one run")
-	flag.IntVar(&o.partitions, "partitions", 4, "partitions of the topics")
-	flag.IntVar(&o.commits, "commits", 200, "transactions in each series of commits")
-	flag.StringVar(&o.profiles, "profile", "", "folder for a CPU profile of each of our own runs (pprof)")
-	flag.StringVar(&o.out, "out", "", "write the report to this name, with .json and .md behind it")
-	flag.Parse()
-	return o
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.bootstrap, "bootstrap", os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "a Kafka broker with nothing else to do")
+	flags.StringVar(&o.only, "only", "", "parts to run, separated by commas: consume, produce, commit, engine (default all)")
+	flags.IntVar(&o.events, "events", 1_000_000, "events in each run")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds; in each of them every client has one run")
+	flags.IntVar(&o.partitions, "partitions", 4, "partitions of the topics")
+	flags.IntVar(&o.commits, "commits", 200, "transactions in each series of commits")
+	flags.StringVar(&o.profiles, "profile", "", "folder for a CPU profile of each of our own runs (pprof)")
+	flags.StringVar(&o.out, "out", "", "write the report to this name, with .json and .md behind it")
+	return o, flags.Parse(arguments)
 }
 
 func run(ctx context.Context, o options) error {
