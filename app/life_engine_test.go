@@ -237,7 +237,7 @@ func TestBrokersThatAreAwayAreWaitedFor(t *testing.T) {
 // Nobody listens, which is another error than a connection that breaks.
 func TestStopWhileNobodyListens(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	l.Close()
 	r := newRig(t)

@@ -96,7 +96,7 @@ func (r *rig) create(topic string, n int32, config ...string) {
 }
 
 // look remembers what the engines ask of the brokers, fetches and heartbeats aside.
-func (r *rig) look(q kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // kfake's signature
+func (r *rig) look(q kmsg.Request) (kmsg.Response, error, bool) {
 	switch kmsg.Key(q.Key()) {
 	case kmsg.Produce, kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn, kmsg.OffsetCommit, kmsg.JoinGroup, kmsg.LeaveGroup:
 		r.mu.Lock()

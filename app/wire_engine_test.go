@@ -68,7 +68,7 @@ func (w *wire) befall(key kmsg.Key) deed {
 }
 
 func (w *wire) listen(network, address string) (net.Listener, error) {
-	l, err := net.Listen(network, address) //nolint:noctx // its signature is kfake's
+	l, err := net.Listen(network, address)
 	return listener{l, w}, err
 }
 
@@ -100,7 +100,7 @@ type tap struct {
 func (c *tap) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.note(p[:n]) {
-		c.Conn.Close()
+		c.Close()
 		return 0, io.EOF
 	}
 	return n, err
@@ -147,7 +147,7 @@ func (c *tap) Write(p []byte) (int, error) {
 		time.Sleep(d.late)
 	}
 	if d.lose {
-		c.Conn.Close()
+		c.Close()
 		return 0, io.ErrClosedPipe
 	}
 	if d.rewrite != nil {
