@@ -21,8 +21,12 @@ func (a *App) report(ctx context.Context, every time.Duration) {
 		}
 		now, since := a.metrics.Totals(), time.Since(at)
 		consumed := now.Consumed - last.Consumed
-		a.log.Info().Int("in", consumed).Int("out", now.Outputs-last.Outputs).Int("filtered", now.Filtered-last.Filtered).
-			Int("dead", now.DeadLetters-last.DeadLetters).Int64("lag", now.Lag).Int("per_second", int(float64(consumed)/since.Seconds()+0.5)).Msg("events")
+		line := a.log.Info().Int("in", consumed).Int("out", now.Outputs-last.Outputs).Int("filtered", now.Filtered-last.Filtered).
+			Int("dead", now.DeadLetters-last.DeadLetters)
+		if now.Partitions > 0 { // an instance without partitions has no lag, and during an outage it is not known
+			line.Int64("lag", now.Lag)
+		}
+		line.Int("per_second", int(float64(consumed)/since.Seconds()+0.5)).Msg("events")
 		last, at = now, time.Now()
 	}
 }

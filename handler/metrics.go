@@ -22,7 +22,8 @@ const (
 // Totals are the sums since the start, for the log.
 type Totals struct {
 	model.Result
-	Lag int64 // messages behind, over the partitions of this instance
+	Partitions int   // whose lag is known: those of this instance
+	Lag        int64 // messages behind, over these
 }
 
 // Metrics are the numbers of one instance, for Prometheus and for the log. Its methods are called per batch, per
@@ -137,7 +138,7 @@ func (m *Metrics) Fenced() { m.fenced.Inc() }
 func (m *Metrics) Totals() Totals {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := Totals{Result: m.totals}
+	t := Totals{Result: m.totals, Partitions: len(m.behind)}
 	for _, n := range m.behind {
 		t.Lag += n
 	}

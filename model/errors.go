@@ -60,7 +60,10 @@ func (e *Error) Error() string {
 		b.WriteString(" " + e.Subject)
 	}
 	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
+		if b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(e.Err.Error())
 	}
 	if e.Hint != "" {
 		b.WriteString(" (" + e.Hint + ")")

@@ -171,9 +171,8 @@ func (p *Producer) sendTo(ctx context.Context, leader int32, batches []stamped, 
 
 // unknown is what a Produce without an answer means: see Produce.
 func (p *Producer) unknown(ctx context.Context, leader int32, err error) error {
-	if refreshErr := p.client.Refresh(context.WithoutCancel(ctx)); refreshErr != nil {
-		err = errors.Join(err, refreshErr)
-	}
+	// Perhaps somebody else leads now. If that cannot be asked either, the next lookup of a leader says so.
+	_ = p.client.Refresh(context.WithoutCancel(ctx))
 	if model.ClassOf(err) != model.Transient || !p.Transactional() {
 		return err
 	}

@@ -58,7 +58,7 @@ func (ps Problems) asError() error {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
 	})
-	return &model.Error{Class: model.Misconfigured, Op: "read pipeline", Err: ps}
+	return &model.Error{Class: model.Misconfigured, Err: ps} // each line begins with its place, as editors want it
 }
 
 // faults are the faults of an expression, each with its place in the file.

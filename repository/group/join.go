@@ -9,6 +9,7 @@ import (
 	"data-stream-engine/model"
 	"data-stream-engine/utils"
 
+	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -36,7 +37,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		a, err := m.enter(ctx, why)
 		if err == nil {
 			m.observe.Recovered(joining)
-			m.log.Info().Int32("generation", a.Generation).Str("member", a.MemberID).Str("instance_id", a.InstanceID).
+			m.log.Info().Int32("generation", a.Generation).Str("member", a.MemberID).Func(instance(a.InstanceID)).
 				Int("partitions", len(a.Partitions)).Stringer("took", time.Since(start).Round(time.Millisecond)).Msg("joined group")
 			return a, nil
 		}
@@ -57,6 +58,15 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		}
 		if err := utils.Sleep(ctx, pause); err != nil {
 			return model.Assignment{}, fmt.Errorf("join group %s: %w", m.cfg.Group, err)
+		}
+	}
+}
+
+// instance names the instance id in the log, if there is one.
+func instance(id string) func(*zerolog.Event) {
+	return func(e *zerolog.Event) {
+		if id != "" {
+			e.Str("instance_id", id)
 		}
 	}
 }
