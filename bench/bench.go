@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 type bench struct {
 	options
 
+	dir    string // for the engine
 	corpus corpus
 	admin  *kadm.Client
 	report *report
@@ -37,14 +40,28 @@ func newBench(o options) (*bench, error) {
 			return nil, err
 		}
 	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, err
+	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(o.bootstrap))
 	if err != nil {
 		return nil, err
 	}
-	return &bench{options: o, corpus: newCorpus(10_000, 230), admin: kadm.NewClient(client), report: newReport(o)}, nil
+	return &bench{options: o, dir: dir, corpus: newCorpus(10_000, 230), admin: kadm.NewClient(client), report: newReport(o)}, nil
 }
 
-func (b *bench) close() { b.admin.Close() }
+func (b *bench) close() {
+	b.admin.Close()
+	if err := os.RemoveAll(b.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// wants tells whether a part is to be run.
+func (o options) wants(part string) bool {
+	return o.only == "" || slices.Contains(strings.Split(o.only, ","), part)
+}
 
 // newTopic makes an empty topic; forget deletes it, with its files.
 func (b *bench) newTopic(ctx context.Context, partitions int) (name string, forget func(), err error) {

@@ -19,18 +19,18 @@ import (
 	"data-stream-engine/service/generator"
 )
 
+// build makes the engine's binary, which lies in b.dir. It comes before all that takes minutes.
+func (b *bench) build(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", filepath.Join(b.dir, "engine"), ".").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build the engine: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // engine runs the whole service as a process over a topic of user logins: the shipped pipeline, exactly once, from an
 // empty group to the end of the topic.
 func (b *bench) engine(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "bench-engine-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // in the system's own folder for such things
-	binary := filepath.Join(dir, "engine")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", binary, ".").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the engine: %w\n%s", err, out)
-	}
 	topic, forget, err := b.newTopic(ctx, b.partitions)
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (b *bench) engine(ctx context.Context) error {
 		return fmt.Errorf("fill topic: %w", err)
 	}
 	for round := range b.rounds {
-		s, err := b.process(ctx, binary, dir, topic)
+		s, err := b.process(ctx, topic)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (b *bench) fill(ctx context.Context, topic string) error {
 }
 
 // process starts an engine of a group of its own, waits until it has committed everything, and stops it.
-func (b *bench) process(ctx context.Context, binary, dir, source string) (processSample, error) {
+func (b *bench) process(ctx context.Context, source string) (processSample, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	output, forget, err := b.newTopic(ctx, b.partitions)
@@ -102,13 +102,13 @@ func (b *bench) process(ctx context.Context, binary, dir, source string) (proces
 		return processSample{}, err
 	}
 	var log bytes.Buffer
-	c := exec.CommandContext(ctx, binary)
-	c.Dir, c.Stdout, c.Stderr = dir, &log, &log
+	c := exec.CommandContext(ctx, filepath.Join(b.dir, "engine"))
+	c.Dir, c.Stdout, c.Stderr = b.dir, &log, &log
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = 15 * time.Second
 	c.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS=" + b.bootstrap, "KAFKA_SOURCE_TOPIC=" + source, "KAFKA_OUTPUT_TOPIC=" + output,
-		"KAFKA_GROUP_ID=" + output, "KAFKA_AUTO_CREATE_TOPICS=true", "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + dir,
+		"KAFKA_GROUP_ID=" + output, "KAFKA_AUTO_CREATE_TOPICS=true", "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + b.dir,
 		"HASH_KEY=a key for benchmarks only", "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
 	}
 	started := time.Now()

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -68,6 +67,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer b.close()
+	if o.wants("engine") {
+		if err := b.build(ctx); err != nil {
+			return err
+		}
+	}
 	parts := []struct {
 		name string
 		run  func(context.Context) error
@@ -75,7 +79,7 @@ func run(ctx context.Context, o options) error {
 		{"consume", b.consume}, {"produce", b.produce}, {"commit", b.commit}, {"engine", b.engine},
 	}
 	for _, part := range parts {
-		if o.only != "" && !strings.Contains(","+o.only+",", ","+part.name+",") {
+		if !o.wants(part.name) {
 			continue
 		}
 		if err := part.run(ctx); err != nil {
