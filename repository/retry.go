@@ -32,15 +32,16 @@ func promptly(code int16) bool {
 	return code == broker.ConcurrentTransactions || code == broker.UnstableOffsetCommit
 }
 
-// A prompt pause is between half a millisecond and one and a half: with what a timer is late, below two.
+// A prompt pause is at most a millisecond: an idle process waits in whole ones, rounded up, so that anything longer
+// would take more than two.
 const (
 	promptMin    = 500 * time.Microsecond
-	promptSpread = time.Millisecond
+	promptSpread = 500 * time.Microsecond
 )
 
 // promptTries bounds how often a prompt code is asked again at once: about a second. A transaction whose markers
 // cannot be written (a partition without a leader) would otherwise be asked for a thousand times a second.
-const promptTries = 500
+const promptTries = 800
 
 // Retry repeats operations until they succeed or fail for good.
 type Retry struct {
