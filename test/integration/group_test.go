@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -119,12 +120,12 @@ func TestZombieIsFencedAndNothingIsDuplicated(t *testing.T) {
 		t.Run("member"+kind, func(t *testing.T) {
 			st := suite.NewStream(t)
 			stop := st.FeedFor(1500)
-			zombie, other := st.Start(kind, nil), st.Start("", nil)
+			zombie, other := st.Start(kind, longTransactions), st.Start("", nil)
 			zombie.AwaitReady(t, soon)
 			other.AwaitReady(t, soon)
-			time.Sleep(1300 * time.Millisecond)
+			inTransaction(t, zombie)
 			zombie.Pause()
-			time.Sleep(10 * time.Second)
+			time.Sleep(8 * time.Second) // beyond its session, not beyond its transaction
 			zombie.Resume()
 			harness.Until(t, soon, "the zombie is back in the group", func(c ctx) error {
 				status, body, err := zombie.Get(c, "/readyz")
@@ -136,6 +137,7 @@ func TestZombieIsFencedAndNothingIsDuplicated(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			stop()
 			st.Finish(late)
+			givenUp(t, zombie)
 			if zombie.Fate() != "running" || other.Fate() != "running" {
 				t.Errorf("zombie: %s, other: %s", zombie.Fate(), other.Fate())
 			}
@@ -143,13 +145,38 @@ func TestZombieIsFencedAndNothingIsDuplicated(t *testing.T) {
 	}
 }
 
+// longTransactions are open nearly all the time: small fetches, and 2 s and more from commit to commit.
+var longTransactions = harness.Env{"COMMIT_INTERVAL": "4s", "KAFKA_FETCH_MAX_BYTES": "64KiB"}
+
+// inTransaction waits until an engine with longTransactions is in the middle of one.
+func inTransaction(t *testing.T, engine *harness.Instance) {
+	t.Helper()
+	before := engine.Events(t, "forwarded")
+	harness.Until(t, soon, "it commits", func(_ ctx) error {
+		if engine.Events(t, "forwarded") == before {
+			return errors.New("nothing new is forwarded")
+		}
+		return nil
+	})
+	time.Sleep(time.Second)
+}
+
+// givenUp checks that a transaction was, so that the test was about something.
+func givenUp(t *testing.T, engine *harness.Instance) {
+	t.Helper()
+	aborted := engine.Metric(t, `stream_engine_transactions_total{outcome="aborted"}`)
+	if unknown := engine.Metric(t, `stream_engine_transactions_total{outcome="unknown"}`); aborted+unknown == 0 {
+		t.Error("no transaction was given up: there was none open, or it was not fenced")
+	}
+}
+
 // The zombie's place is taken by a new process with its INSTANCE_ID, as an orchestrator would do it.
 func TestZombieMeetsItsReplacement(t *testing.T) {
 	st := suite.NewStream(t)
 	stop := st.FeedFor(1500)
-	zombie := st.Start("pod-0", nil)
+	zombie := st.Start("pod-0", longTransactions)
 	zombie.AwaitReady(t, soon)
-	time.Sleep(1300 * time.Millisecond)
+	inTransaction(t, zombie)
 	zombie.Pause()
 	time.Sleep(500 * time.Millisecond)
 	replacement := st.Start("pod-0", nil)
@@ -160,6 +187,7 @@ func TestZombieMeetsItsReplacement(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	stop()
 	st.Finish(late)
+	givenUp(t, zombie)
 }
 
 func TestMoreInstancesThanPartitionsStandBy(t *testing.T) {
