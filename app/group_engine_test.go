@@ -174,7 +174,7 @@ func TestTransactionThatTakesTooLongIsHalved(t *testing.T) {
 	for _, n := range r.stepsFrom(12 / partitions) {
 		largest = max(largest, n)
 	}
-	if largest != 400 {
+	if largest <= 200 {
 		t.Errorf("at most %d records in a transaction: it did not grow back", largest)
 	}
 }
