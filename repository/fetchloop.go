@@ -115,7 +115,7 @@ type claim struct {
 // been taken, so that another leader's answer cannot overtake it.
 func (l *loop) once(ctx context.Context, b *buffer, claimed []claim) {
 	defer l.letGo(claimed)
-	wait, least := l.s.cfg.Wait, min(fetchEnough, max(l.s.cfg.MaxBytes/2, 1))
+	wait, least := l.s.cfg.Wait, l.enough()
 	if l.idle {
 		wait, least = idleWait, 1
 	}
@@ -139,12 +139,15 @@ func (l *loop) once(ctx context.Context, b *buffer, claimed []claim) {
 	l.deliver(ctx, b, claimed)
 }
 
+// enough is what a broker is asked to collect while messages are flowing.
+func (l *loop) enough() int { return min(fetchEnough, max(l.s.cfg.MaxBytes/2, 1)) }
+
 // deliver advances the positions and hands what came to whoever calls Next.
 func (l *loop) deliver(ctx context.Context, b *buffer, claimed []claim) {
 	f := &model.Fetch{Release: func() { l.free <- b }}
 	failed := l.sort(b, claimed, f)
 	l.idle = f.Bytes == 0
-	f.Short = f.Bytes < fetchEnough
+	f.Short = f.Bytes < l.enough()
 	if len(f.Parts) == 0 {
 		f.Release()
 	} else {
