@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -30,9 +31,14 @@ func NewTopics(client *broker.Client, retry Retry) *Topics {
 	return &Topics{client: client, retry: retry}
 }
 
+// believeMissing is how long the brokers have to say that a topic does not exist until it is believed: one that has just
+// started knows no topic before the controller has told it of them (seen with ZooKeeper).
+const believeMissing = 5 * time.Second
+
 // Ensure returns the partition count of a topic. One that does not exist is created if create is set; otherwise the
 // error names it and the setting that would create it. An unreachable broker is waited for.
 func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count int32, created bool, err error) {
+	var missing time.Time // since when the brokers say that it does not exist
 	err = t.retry.Do(ctx, "find topic", func(ctx context.Context) error {
 		topics, err := t.client.RefreshTopics(ctx, spec.Name)
 		if err == nil {
@@ -40,6 +46,13 @@ func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count
 			return nil
 		}
 		if broker.Code(err) != broker.UnknownTopicOrPartition {
+			missing = time.Time{}
+			return err
+		}
+		if missing.IsZero() {
+			missing = time.Now()
+		}
+		if !create && time.Since(missing) < believeMissing {
 			return err
 		}
 		if !create {
