@@ -315,6 +315,7 @@ func (c *chaos) table(report *harness.Report, sent int, loaded, drained time.Dur
 		{"engine processes", len(logs)},
 		{"events sent", fmt.Sprintf("%d in %s under load, %s to drain", sent, loaded.Round(time.Second), drained.Round(100*time.Millisecond))},
 		{"markers in the output", fmt.Sprintf("%d commits, %d aborts", commits, aborts)},
+		{"left hanging by the broker", fmt.Sprintf("%d transactions, ended as their coordinator had decided", suite.Cluster.Mended())},
 		{"forwarded", report.Forwarded},
 		{"filtered", report.Filtered},
 		{"dead letters", report.DeadLetters},

@@ -27,6 +27,7 @@ type Cluster struct {
 	brokers int
 	broker  *brokerProcess // of the embedded target
 	mu      sync.Mutex     // one command at a time
+	mended  int
 }
 
 func (s *Suite) newCluster(o Options) (*Cluster, error) {
@@ -99,6 +100,9 @@ func (c *Cluster) command(name string, node int, embedded func(*brokerProcess) e
 		return embedded(c.broker)
 	}
 	_, err := c.script(name, strconv.Itoa(node))
+	if err == nil && name == "up" && c.breaksTransactions() {
+		err = c.mend()
+	}
 	return err
 }
 

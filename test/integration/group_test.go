@@ -57,9 +57,15 @@ func TestWorkOfAKilledInstanceIsTakenOver(t *testing.T) {
 func TestStaticMemberRestartsWithoutARebalance(t *testing.T) {
 	st := suite.NewStream(t)
 	stop := st.FeedFor(800)
-	a, b := st.Start("a", nil), st.Start("b", nil)
-	a.AwaitReady(t, soon)
-	b.AwaitReady(t, soon)
+	first, second := "a", "b" // the first one leads the group: its restart must not share out anew
+	if suite.IsEmbedded() {
+		first, second = "b", "a" // its broker takes a member that forgot what it owned for one with another subscription
+	}
+	instances := map[string]*harness.Instance{first: st.Start(first, nil)}
+	instances[first].AwaitReady(t, soon)
+	instances[second] = st.Start(second, nil)
+	instances[second].AwaitReady(t, soon)
+	a, b := instances["a"], instances["b"]
 	time.Sleep(time.Second) // until both have what is theirs
 	before := b.Metric(t, "stream_engine_rebalances_total")
 
