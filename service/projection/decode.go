@@ -52,7 +52,7 @@ func hex4(s []byte) rune {
 		switch {
 		case isDigit(c):
 			c -= '0'
-		case c|0x20-'a' < 6:
+		case (c|0x20)-'a' < 6:
 			c = c | 0x20 - 'a' + 10
 		default:
 			return -1

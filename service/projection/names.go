@@ -29,7 +29,7 @@ const tries = 64
 
 // New makes a projection of the fields with these names; they are distinct. Their order is that of Event.Fields.
 func New(names []string) *Projection {
-	size := max(4, bits.Len(uint(len(names)*4-1)))
+	size := max(4, bits.Len(uint(len(names)*4)))
 	p := &Projection{count: len(names), shift: uint(64 - size)}
 	best := -1
 	// Odd factors from the golden ratio: Knuth, The Art of Computer Programming 3, 6.4.

@@ -17,13 +17,16 @@ func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 // special marks, by the high bit of a byte, the first byte that ends a plain run of string: a quote, a backslash or a
 // control character.
 func special(x uint64) uint64 {
-	// A quote becomes 0x20, the control characters stay below it.
-	return ((x ^ 2*ones) - 0x21*ones | (x ^ '\\'*ones) - ones) &^ x & highs
+	quoteOrControl := (x ^ 2*ones) - 0x21*ones // a quote is 0x20 here, and the control characters stay below it
+	backslash := (x ^ '\\'*ones) - ones
+	return (quoteOrControl | backslash) &^ x & highs
 }
 
 // notDigit marks the first byte that is no digit.
 func notDigit(x uint64) uint64 {
-	return (x + 0x46*ones | (x - '0'*ones)) & highs
+	above := x + (0x80-'9'-1)*ones
+	below := x - '0'*ones
+	return (above | below) & highs
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
@@ -127,7 +130,7 @@ func escapeLength(b []byte) int {
 	return 0
 }
 
-func isHex(c byte) bool { return isDigit(c) || c|0x20-'a' < 6 }
+func isHex(c byte) bool { return isDigit(c) || (c|0x20)-'a' < 6 }
 
 // numberEnd reads the number that begins with b[i], a digit or a minus.
 func numberEnd(b []byte, i int) (int, Kind) {
