@@ -104,7 +104,7 @@ func wideEvent() []byte {
 		value := []string{`"some text of the event"`, "12345", "true", "null", "3.25", `"x"`}[i%6]
 		fmt.Fprintf(&event, `, "attribute_%02d": %s`, i, value)
 		if i%6 == 5 {
-			event.WriteString(strings.Repeat(" ", 10))
+			event.WriteString(strings.Repeat(" ", 50))
 		}
 	}
 	event.WriteString(`, "timestamp": 1694479551}`)

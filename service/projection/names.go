@@ -19,7 +19,7 @@ type Projection struct {
 // entry is a name, with what tells it from most others. A free one has no name, and the field -1.
 type entry struct {
 	first uint64 // the first eight bytes
-	last  uint64 // the last eight bytes of a name longer than eight
+	last  uint64 // the last eight bytes of a name that has as many
 	name  string
 	field int32
 }
@@ -69,20 +69,26 @@ func (p *Projection) fill(names []string, size int) (collisions int) {
 }
 
 func (p *Projection) place(first, last uint64, n int) uint64 {
-	return (first + bits.RotateLeft64(last, 23) + uint64(n)) * p.factor >> p.shift
+	return (first + bits.RotateLeft64(last, 23) + uint64(n)) * p.factor >> (p.shift & 63)
 }
 
-// find returns which field has the name json[start:end], or -1.
-func (p *Projection) find(json []byte, start, end int) int32 {
-	first, last := ends(json[start:end])
-	n := end - start
-	for at := p.place(first, last, n); ; at++ {
-		e := &p.table[at&uint64(len(p.table)-1)]
-		if e.first == first && e.last == last && len(e.name) == n && (n <= 16 || string(json[start:end]) == e.name) {
+// find returns which field has the name key, or -1. First and last are its ends.
+func (p *Projection) find(first, last uint64, key []byte) int32 {
+	at := p.place(first, last, len(key))
+	if at < uint64(len(p.table)) {
+		if e := &p.table[at]; e.first == first && e.last == last && len(e.name) == len(key) && len(key) <= 16 {
 			return e.field
 		}
-		if e.field < 0 {
-			return -1
+	}
+	return p.probe(at, key)
+}
+
+// probe is find for long keys, for names that were crowded out of their place, and for keys that nobody wants.
+func (p *Projection) probe(at uint64, key []byte) int32 {
+	for ; ; at++ {
+		e := &p.table[at&uint64(len(p.table)-1)]
+		if e.field < 0 || string(key) == e.name {
+			return e.field
 		}
 	}
 }
@@ -98,12 +104,13 @@ func (p *Projection) findDecoded(key []byte, e *Event) int32 {
 		e.decoded = utf8.AppendRune(e.decoded, r)
 		key = key[size:]
 	}
-	return p.find(e.decoded, 0, len(e.decoded))
+	first, last := ends(e.decoded)
+	return p.find(first, last, e.decoded)
 }
 
-// ends are the first eight bytes, and the last eight if there are more than eight.
+// ends are the first and the last eight bytes; of less than eight they are the bytes, and 0.
 func ends(s []byte) (first, last uint64) {
-	if len(s) > 8 {
+	if len(s) >= 8 {
 		return word(s), word(s[len(s)-8:])
 	}
 	for i, c := range s {

@@ -75,12 +75,20 @@ func elementStart(b []byte, i int, object bool) int {
 		if end < 0 {
 			return -1
 		}
-		if i = skipSpace(b, end); i == len(b) || b[i] != ':' {
-			return -1
-		}
-		i = skipSpace(b, i+1)
+		return valueStart(b, end)
 	}
 	if i >= len(b) {
+		return -1
+	}
+	return i
+}
+
+// valueStart goes from behind a key over the colon to its value, or returns -1.
+func valueStart(b []byte, i int) int {
+	if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
+		return -1
+	}
+	if i = skipSpace(b, i+1); i == len(b) {
 		return -1
 	}
 	return i

@@ -6,7 +6,10 @@
 // and never recurses: a hostile event costs what an honest one of its length does.
 package projection
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // maxDepth is how deep lists and objects may lie in each other: encoding/json refuses the 10,001st level.
 const maxDepth = 10_000
@@ -117,7 +120,12 @@ func (p *Projection) members(json []byte, i int, e *Event) int {
 		if at < 0 {
 			return -1
 		}
-		end, kind := value(json, at, 1, &e.open)
+		end, kind := 0, Missing
+		if json[at] == '"' {
+			end, kind = stringEnd(json, at+1)
+		} else {
+			end, kind = value(json, at, 1, &e.open)
+		}
 		if end < 0 {
 			return -1
 		}
@@ -150,23 +158,45 @@ func (p *Projection) members(json []byte, i int, e *Event) int {
 	return i + 1
 }
 
-// key reads a key and its colon. It returns which wanted field that is, or -1, and where the value begins, or -1.
+// key reads the key whose opening quote is json[i], and its colon. It returns which wanted field that is, or -1, and where
+// the value begins, or -1.
 func (p *Projection) key(json []byte, i int, e *Event) (field int32, at int) {
+	if i > len(json)-9 || json[i] != '"' {
+		return p.oddKey(json, i, e)
+	}
+	i++
+	first, last := word(json[i:]), uint64(0)
+	end := i
+	if m := special(first); m != 0 {
+		first &= (m&-m)>>7 - 1 // the bytes below the mark
+		end += bits.TrailingZeros64(m) / 8
+		if json[end] != '"' {
+			return p.oddKey(json, i-1, e)
+		}
+	} else {
+		var kind Kind
+		end, kind = stringEnd(json, i+8)
+		if kind != Text {
+			return p.oddKey(json, i-1, e)
+		}
+		end--
+		last = word(json[end-8:])
+	}
+	field = p.find(first, last, json[i:end])
+	if field < 0 && p.replaced {
+		field = p.findDecoded(json[i:end], e)
+	}
+	return field, valueStart(json, end+1)
+}
+
+// oddKey is key for what has an escape, a mistake, or the end of the JSON near.
+func (p *Projection) oddKey(json []byte, i int, e *Event) (field int32, at int) {
 	if i >= len(json) || json[i] != '"' {
 		return -1, -1
 	}
-	start := i + 1
-	end, kind := stringEnd(json, start)
+	end, _ := stringEnd(json, i+1)
 	if end < 0 {
 		return -1, -1
 	}
-	field = p.find(json, start, end-1)
-	if kind == Escaped || field < 0 && p.replaced {
-		field = p.findDecoded(json[start:end-1], e)
-	}
-	i = skipSpace(json, end)
-	if i == len(json) || json[i] != ':' {
-		return -1, -1
-	}
-	return field, skipSpace(json, i+1)
+	return p.findDecoded(json[i+1:end-1], e), valueStart(json, end)
 }

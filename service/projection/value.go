@@ -33,7 +33,15 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
 
+// skipSpace returns the index of the first byte from b[i] that is no white space, len(b) if all of it is.
 func skipSpace(b []byte, i int) int {
+	if i < len(b) && b[i] > ' ' {
+		return i
+	}
+	return skipSpaces(b, i)
+}
+
+func skipSpaces(b []byte, i int) int {
 	for i < len(b) && isSpace(b[i]) {
 		i++
 	}
