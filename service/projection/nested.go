@@ -85,6 +85,20 @@ func elementStart(b []byte, i int, object bool) int {
 
 // valueStart goes from behind a key over the colon to its value, or returns -1.
 func valueStart(b []byte, i int) int {
+	if i+2 >= len(b) || b[i] != ':' {
+		return oddValueStart(b, i)
+	}
+	at := i + 1
+	if b[at] == ' ' {
+		at++
+	}
+	if b[at] <= ' ' {
+		return oddValueStart(b, i)
+	}
+	return at
+}
+
+func oddValueStart(b []byte, i int) int {
 	if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
 		return -1
 	}

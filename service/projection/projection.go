@@ -143,6 +143,15 @@ func (p *Projection) members(json []byte, i int, e *Event) int {
 			e.Members = append(e.Members, Member{Field: -1, Start: uint32(start), End: uint32(end)})
 			run = true
 		}
+		if i = end; i+2 < len(json) && json[i] == ',' {
+			i++
+			if json[i] == ' ' {
+				i++
+			}
+			if json[i] == '"' {
+				continue
+			}
+		}
 		i = skipSpace(json, end)
 		if i == len(json) {
 			return -1

@@ -38,10 +38,6 @@ func skipSpace(b []byte, i int) int {
 	if i < len(b) && b[i] > ' ' {
 		return i
 	}
-	return skipSpaces(b, i)
-}
-
-func skipSpaces(b []byte, i int) int {
 	for i < len(b) && isSpace(b[i]) {
 		i++
 	}
