@@ -1,12 +1,14 @@
 package service
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
 )
 
 // The codes of dead letters that the pipeline itself writes. They are short and never change.
@@ -28,17 +30,14 @@ func (p *Processor) decode(m *model.Message) (model.Policy, *model.Reason) {
 		}
 		return "", &model.Reason{Stage: model.StageDecode, Code: CodeNotAnObject, Message: "the record has no value (a tombstone); tombstones: drop in the pipeline's source drops such records"}
 	}
-	if !json.Valid(m.Value) {
+	switch p.plan.fields.Scan(m.Value, &p.event) {
+	case projection.Invalid:
 		return "", &model.Reason{Stage: model.StageDecode, Code: CodeInvalidJSON, Message: invalid(m.Value)}
-	}
-	if first := m.Value[skipSpace(m.Value, 0)]; first != '{' {
+	case projection.NotObject:
 		if source.NotObjects == model.PolicyDrop {
 			return model.PolicyDrop, nil
 		}
-		return "", &model.Reason{Stage: model.StageDecode, Code: CodeNotAnObject, Message: "the value is JSON but not an object: " + kindOfJSON(first) + "; not_objects: drop in the pipeline's source drops such records"}
-	}
-	if err := p.event.read(m.Value); err != nil {
-		return "", &model.Reason{Stage: model.StageDecode, Code: CodeInvalidJSON, Message: err.Error()}
+		return "", &model.Reason{Stage: model.StageDecode, Code: CodeNotAnObject, Message: "the value is JSON but not an object: " + kindOfJSON(m.Value) + "; not_objects: drop in the pipeline's source drops such records"}
 	}
 	return "", nil
 }
@@ -55,15 +54,15 @@ func invalid(value []byte) string {
 	return fmt.Sprintf("not JSON: %v", err)
 }
 
-func kindOfJSON(first byte) string {
-	switch first {
-	case '[':
+func kindOfJSON(value []byte) string {
+	switch projection.KindAt(bytes.TrimLeft(value, " \t\r\n")) {
+	case projection.List:
 		return "a list"
-	case '"':
+	case projection.Text, projection.Escaped:
 		return "a text"
-	case 't', 'f':
+	case projection.True, projection.False:
 		return "a boolean"
-	case 'n':
+	case projection.Null:
 		return "null"
 	}
 	return "a number"
@@ -84,13 +83,11 @@ func (p *Processor) filter() (bool, *model.Reason) {
 	if p.plan.eventTime == nil {
 		return true, nil
 	}
-	v, err := p.plan.eventTime.program.Run(p.env)
-	if err != nil {
-		return false, p.failed(model.StageDecode, p.plan.eventTime, err)
-	}
-	if _, err := expression.EventTime(v); err != nil {
+	if _, err := p.plan.eventTime.program.RunTime(p.env); err != nil {
 		why := p.failed(model.StageDecode, p.plan.eventTime, err)
-		why.Code = CodeInvalidEventTime
+		if _, failed := errors.AsType[*expression.Error](err); !failed {
+			why.Code = CodeInvalidEventTime
+		}
 		return false, why
 	}
 	return true, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
 )
 
 // block is a fenced block of a Markdown file: its language and its text.
@@ -99,15 +100,14 @@ func runExample(t *testing.T, lib *expression.Library, line string) {
 	if !ok {
 		t.Fatalf("%s: there is no =>", line)
 	}
-	program, err := lib.Compile(strings.TrimSpace(text))
+	var layout expression.Layout
+	program, err := lib.Compile(strings.TrimSpace(text), &layout)
 	if err != nil {
 		t.Errorf("%s: %v", line, err)
 		return
 	}
-	var event record
-	if err := event.read(raw); err != nil {
-		t.Fatal(err)
-	}
+	var event projection.Event
+	layout.Projection().Scan(raw, &event)
 	env := expression.NewEnv()
 	env.Bind(&event)
 	got, err := program.Run(env)

@@ -8,6 +8,7 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
 )
 
 // Messages yields the messages of one source partition in offset order.
@@ -44,12 +45,12 @@ type Options struct {
 // Processor runs one pipeline. It reuses its scratch memory and is for one goroutine; Clone makes one for another.
 type Processor struct {
 	plan    *plan
-	limit   int // bytes of a dead letter's value
-	env     *expression.Env
-	event   record // as it came
-	out     record // as it goes
-	kept    []field
-	scratch []byte // the JSON of set fields
+	limit   int              // bytes of a dead letter's value
+	event   projection.Event // as it came
+	env     *expression.Env  // what sees it
+	scratch []byte           // the output, when it cannot be written to its place at once
+	result  projection.Event // the output, when expressions read it
+	after   *expression.Env  // what sees it
 	keys    []byte
 	targets []target
 	headers []model.Header
@@ -78,7 +79,7 @@ func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
 	if o.DeadLetterBytes <= 0 {
 		o.DeadLetterBytes = 900_000
 	}
-	return &Processor{plan: plan, limit: o.DeadLetterBytes, env: expression.NewEnv()}, nil
+	return newProcessor(plan, o.DeadLetterBytes), nil
 }
 
 // surroundings are the problems that only show once group and hash key are known.
@@ -100,7 +101,16 @@ func (p *plan) surroundings(lib *expression.Library) Problems {
 
 // Clone is a Processor of the same pipeline for another goroutine.
 func (p *Processor) Clone() *Processor {
-	return &Processor{plan: p.plan, limit: p.limit, env: expression.NewEnv()}
+	return newProcessor(p.plan, p.limit)
+}
+
+func newProcessor(plan *plan, limit int) *Processor {
+	p := &Processor{plan: plan, limit: limit, env: expression.NewEnv()}
+	p.after = p.env
+	if plan.routed != nil {
+		p.after = expression.NewEnv()
+	}
+	return p
 }
 
 // Topics are the topics that Process writes to, each once: the dead-letter topic first, then the outputs' topics in
@@ -111,6 +121,7 @@ func (p *Processor) Topics() []string { return p.plan.topics }
 // millisecond, and the dead letters' failure time. Every message has exactly one fate.
 func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 	p.env.SetNow(now.Truncate(time.Millisecond))
+	p.after.SetNow(now.Truncate(time.Millisecond))
 	var r model.Result
 	var m model.Message
 	for in.Next(&m) {
@@ -131,7 +142,7 @@ func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 }
 
 // one is the way of one event: decode, filter, transform, route, write. It says how many records were written, or why
-// the event failed; nothing is written before everything was evaluated.
+// the event failed; no record is closed before everything was evaluated.
 func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Reason) {
 	fate, why := p.decode(m)
 	if why != nil || fate == model.PolicyDrop {
@@ -141,17 +152,16 @@ func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Rea
 	if pass, why := p.filter(); why != nil || !pass {
 		return 0, why
 	}
-	result := &p.event
-	if p.plan.changes() {
-		if why := p.transform(); why != nil {
-			return 0, why
-		}
-		result = &p.out
-		p.env.Bind(result)
+	switch {
+	case p.plan.template == nil:
+		why = p.forward(m, out)
+	case p.plan.routed != nil:
+		why = p.transformThenRoute(m, out)
+	default:
+		why = p.routeThenTransform(m, out)
 	}
-	if why := p.route(m, out); why != nil {
+	if why != nil {
 		return 0, why
 	}
-	p.write(m, out, result)
 	return len(p.targets), nil
 }

@@ -5,19 +5,21 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
 )
 
 // plan is a compiled pipeline. It never changes, so that all clones of a Processor share one.
 type plan struct {
 	spec      *model.Pipeline
+	fields    *projection.Projection // of the event
 	filter    *step
 	eventTime *step
 	set       []assign
-	rename    map[string]rename
-	keep      map[string]bool // nil: every field
-	remove    map[string]bool
+	template  *template // nil: the event goes as it came
 	outputs   []route
-	topics    []string
+	// routed finds what the outputs' expressions read in the transformed event; nil when the event has it as well.
+	routed *projection.Projection
+	topics []string
 }
 
 // step is an expression at its place in the pipeline.
@@ -28,16 +30,8 @@ type step struct {
 }
 
 type assign struct {
-	name   string
-	plain  []byte // the name once more, as records hold it
-	quoted []byte // the name as it is written into JSON
-	value  *step
-}
-
-type rename struct {
-	to     string
-	plain  []byte
-	quoted []byte
+	name  string
+	value *step
 }
 
 type route struct {
@@ -47,19 +41,16 @@ type route struct {
 
 // compile makes the plan of a pipeline, or says everything that is wrong with its expressions.
 func compile(spec *model.Pipeline, lib *expression.Library) (*plan, Problems) {
-	c := compiler{spec: spec, lib: lib}
-	t := spec.Transform
-	p := &plan{spec: spec, topics: []string{""}, remove: setOf(t.Remove), rename: map[string]rename{}}
+	var layout expression.Layout
+	c := compiler{spec: spec, lib: lib, layout: &layout}
+	p := &plan{spec: spec, topics: []string{""}}
 	p.filter = c.step("filter", spec.Filter, expression.Bool)
 	p.eventTime = c.step("event_time", spec.Source.EventTime, expression.Number|expression.Text|expression.Time)
-	for _, a := range t.Set {
-		p.set = append(p.set, assign{name: a.Field, plain: []byte(a.Field), quoted: expression.AppendText(nil, a.Field), value: c.step("set "+a.Field, &a.Value, expression.Any)})
+	for _, a := range spec.Transform.Set {
+		p.set = append(p.set, assign{name: a.Field, value: c.step("set "+a.Field, &a.Value, expression.Any)})
 	}
-	for _, r := range t.Rename {
-		p.rename[r.From] = rename{to: r.To, plain: []byte(r.To), quoted: expression.AppendText(nil, r.To)}
-	}
-	if t.Keep != nil {
-		p.keep = setOf(t.Keep)
+	if c.transformed() {
+		c.layout = &expression.Layout{}
 	}
 	for _, out := range spec.Outputs {
 		p.outputs = append(p.outputs, route{
@@ -68,7 +59,17 @@ func compile(spec *model.Pipeline, lib *expression.Library) (*plan, Problems) {
 			key:   c.step("key", out.Key, keyKinds),
 		})
 	}
-	return p, c.problems
+	if len(c.problems) > 0 {
+		return p, c.problems
+	}
+	if c.layout != &layout {
+		p.routed = c.layout.Projection()
+	}
+	if t := spec.Transform; len(t.Set) > 0 || len(t.Rename) > 0 || t.Keep != nil || len(t.Remove) > 0 {
+		p.template = newTemplate(t, p.set, &layout)
+	}
+	p.fields = layout.Projection()
+	return p, nil
 }
 
 // keyKinds are the values that have one obvious form as a record key.
@@ -95,14 +96,10 @@ func (p *plan) steps() []*step {
 	return slices.DeleteFunc(all, func(s *step) bool { return s == nil })
 }
 
-// changes tells whether output records differ from their source.
-func (p *plan) changes() bool {
-	return len(p.set) > 0 || len(p.rename) > 0 || p.keep != nil || len(p.remove) > 0
-}
-
 type compiler struct {
 	spec     *model.Pipeline
 	lib      *expression.Library
+	layout   *expression.Layout
 	problems Problems
 }
 
@@ -110,7 +107,7 @@ func (c *compiler) step(what string, e *model.Expression, want expression.Kind) 
 	if e == nil {
 		return nil
 	}
-	program, err := c.lib.Compile(e.Text)
+	program, err := c.lib.Compile(e.Text, c.layout)
 	if err != nil {
 		c.problems = append(c.problems, faults(c.spec.File, *e, err)...)
 		return &step{what: what, spec: *e}
@@ -119,6 +116,29 @@ func (c *compiler) step(what string, e *model.Expression, want expression.Kind) 
 		c.problems = append(c.problems, Problem{File: c.spec.File, At: e.At, Message: what + " takes " + want.String() + ", this is " + program.Kind().String()})
 	}
 	return &step{what: what, spec: *e, program: program}
+}
+
+// transformed tells whether the outputs' expressions read something that only the transformed event has.
+func (c *compiler) transformed() bool {
+	touched := map[string]bool{}
+	for _, a := range c.spec.Transform.Set {
+		touched[a.Field] = true
+	}
+	for _, r := range c.spec.Transform.Rename {
+		touched[r.From], touched[r.To] = true, true
+	}
+	for _, out := range c.spec.Outputs {
+		for _, e := range []*model.Expression{out.Key, out.When} {
+			if e == nil {
+				continue
+			}
+			program, err := c.lib.Compile(e.Text, &expression.Layout{})
+			if err == nil && (program.Whole() || slices.ContainsFunc(program.Fields(), func(name string) bool { return touched[name] })) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func setOf(names []string) map[string]bool {

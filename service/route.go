@@ -15,13 +15,70 @@ type target struct {
 	key       []byte
 }
 
-// route finds the outputs of the event that p.env is bound to, with their keys and partitions.
+// forward sends the event to its outputs as it came, byte for byte.
+func (p *Processor) forward(m *model.Message, out Sink) *model.Reason {
+	if why := p.route(m, out); why != nil {
+		return why
+	}
+	p.write(m, out, m.Value)
+	return nil
+}
+
+// transformThenRoute is for outputs whose expressions read what the transform makes: the transformed event is read like
+// one that has just come.
+func (p *Processor) transformThenRoute(m *model.Message, out Sink) *model.Reason {
+	if why := p.transform(); why != nil {
+		return why
+	}
+	p.plan.routed.Scan(p.scratch, &p.result)
+	p.after.Bind(&p.result)
+	if why := p.route(m, out); why != nil {
+		return why
+	}
+	p.write(m, out, p.scratch)
+	return nil
+}
+
+// routeThenTransform knows where the event goes before it is transformed, so that a single output can be written to its
+// place at once. What the transform cannot do still comes first.
+func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason {
+	why := p.route(m, out)
+	if why != nil || len(p.targets) != 1 {
+		if first := p.transform(); first != nil {
+			return first
+		}
+		if why == nil {
+			p.write(m, out, p.scratch)
+		}
+		return why
+	}
+	t := p.targets[0]
+	dst := out.Open(t.topic, t.partition, m, t.key, len(m.Value)+p.plan.template.growth)
+	dst, failed, err := p.plan.template.append(dst, &p.event, p.env)
+	if err != nil {
+		return p.failed(model.StageTransform, failed, err)
+	}
+	out.Close(dst, m.Headers)
+	return nil
+}
+
+// transform writes the transformed event to p.scratch.
+func (p *Processor) transform() *model.Reason {
+	var failed *step
+	var err error
+	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env); err != nil {
+		return p.failed(model.StageTransform, failed, err)
+	}
+	return nil
+}
+
+// route finds the outputs of the event, with their keys and partitions.
 func (p *Processor) route(m *model.Message, out Sink) *model.Reason {
 	p.targets, p.keys = p.targets[:0], p.keys[:0]
 	for i := range p.plan.outputs {
 		r := &p.plan.outputs[i]
 		if r.when != nil {
-			yes, err := r.when.program.RunBool(p.env)
+			yes, err := r.when.program.RunBool(p.after)
 			if err != nil {
 				return p.failed(model.StageRoute, r.when, err)
 			}
@@ -48,41 +105,30 @@ func (p *Processor) key(s *step) ([]byte, *model.Reason) {
 	if s == nil {
 		return nil, nil
 	}
-	v, err := s.program.Run(p.env)
-	if err != nil {
-		return nil, p.failed(model.StageRoute, s, err)
-	}
 	start := len(p.keys)
-	switch text, isText := v.(string); {
-	case v == nil:
+	var kind expression.Kind
+	var err error
+	p.keys, kind, err = s.program.AppendText(p.after, p.keys)
+	key := p.keys[start:len(p.keys):len(p.keys)]
+	switch {
+	case err != nil:
+		return nil, p.failed(model.StageRoute, s, err)
+	case kind == expression.Nil:
 		return nil, nil
-	case isText:
-		p.keys = append(p.keys, text...)
-	case expression.KindOf(v)&keyKinds != 0:
-		if p.keys, err = expression.AppendJSON(p.keys, v); err != nil {
-			return nil, p.failed(model.StageRoute, s, err)
-		}
-	default:
-		why := p.failed(model.StageRoute, s, fmt.Errorf("a key is text, a number, a boolean or nil, not %s", expression.Describe(v)))
+	case kind&keyKinds == 0:
+		why := p.failed(model.StageRoute, s, fmt.Errorf("a key is text, a number, a boolean or nil, not %s", kind))
 		why.Code = CodeInvalidKey
 		return nil, why
-	}
-	key := p.keys[start:len(p.keys):len(p.keys)]
-	if key == nil {
-		key = []byte{}
+	case key == nil:
+		return []byte{}, nil
 	}
 	return key, nil
 }
 
-// write hands the event to the sink once for every target. Headers go along as they came. Without a transform the
-// value is the source's, byte for byte.
-func (p *Processor) write(m *model.Message, out Sink, result *record) {
+// write hands value to the sink once for every target. Headers go along as they came.
+func (p *Processor) write(m *model.Message, out Sink, value []byte) {
 	for _, t := range p.targets {
-		if !p.plan.changes() {
-			out.Close(append(out.Open(t.topic, t.partition, m, t.key, len(m.Value)), m.Value...), m.Headers)
-			continue
-		}
-		out.Close(result.append(out.Open(t.topic, t.partition, m, t.key, result.size())), m.Headers)
+		out.Close(append(out.Open(t.topic, t.partition, m, t.key, len(value)), value...), m.Headers)
 	}
 }
 

@@ -4,24 +4,21 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/vm"
+
+	"data-stream-engine/service/projection"
 )
 
-// Source gives the fields of one event as they stand in its JSON.
-type Source interface {
-	// Field is the value of a top-level field, as valid JSON.
-	Field(name string) (raw []byte, ok bool)
-	// Names are all top-level fields.
-	Names() []string
-}
-
-// Env is what expressions see: one event at a time, and the time of the batch. Programs that run on the same event
-// share it, so that a field is decoded once. It is for one goroutine.
+// Env is what expressions see: one event at a time, and the time of the batch. It is for one goroutine.
 type Env struct {
+	work
+	event  *projection.Event
+	locals []value // variables of let
+
+	// What follows is for programs that run on expr's machine.
+	machine vm.VM
 	values  map[string]any
 	loaded  map[string]uint64
-	event   uint64 // counts the events, so that values of an earlier one are known as such
-	source  Source
-	machine vm.VM
+	bound   uint64 // counts the events, so that values of an earlier one are known as such
 }
 
 // The names in values. Fields have a prefix, so that no field's name can be one of the others.
@@ -33,59 +30,61 @@ const (
 )
 
 // NewEnv is an Env with no event: every field is missing.
-func NewEnv() *Env {
-	return &Env{values: map[string]any{}, loaded: map[string]uint64{}, event: 1, source: nothing{}}
-}
+func NewEnv() *Env { return &Env{event: &projection.Event{JSON: []byte("{}")}} }
 
 // SetNow sets what now() gives, in UTC.
-func (e *Env) SetNow(t time.Time) { e.values[nowName] = t.UTC() }
-
-// Bind makes src the event that the next runs see. Call it again when src changes.
-func (e *Env) Bind(src Source) {
-	e.source = src
-	e.event++
+func (e *Env) SetNow(t time.Time) {
+	e.setNow(t)
+	if e.values != nil {
+		e.values[nowName] = e.now.boxed()
+	}
 }
 
-func (e *Env) load(p *Program) error {
-	for _, key := range p.fields {
-		if e.loaded[key] == e.event {
-			continue
-		}
-		var v any
-		if raw, ok := e.source.Field(key[len(fieldPrefix):]); ok {
-			var err error
-			if v, err = Decode(raw); err != nil {
-				return &Error{Line: 1, Column: 1, Message: "field " + quote(key[len(fieldPrefix):]) + ": " + err.Error()}
-			}
-		}
-		e.values[key], e.loaded[key] = v, e.event
-	}
-	for _, key := range p.asked {
-		_, ok := e.source.Field(key[len(askedPrefix):])
-		e.values[key] = ok
-	}
-	if p.whole && e.loaded[eventName] != e.event {
-		return e.loadWhole()
-	}
-	return nil
+// Bind makes event what the next runs see: what the projection of the programs' layout found. What they returned of an
+// earlier event is no longer valid.
+func (e *Env) Bind(event *projection.Event) {
+	e.event = event
+	e.buf = e.buf[:0]
+	e.bound++
 }
 
-func (e *Env) loadWhole() error {
-	names := e.source.Names()
-	event := make(map[string]any, len(names))
-	for _, name := range names {
-		raw, _ := e.source.Field(name)
-		v, err := Decode(raw)
-		if err != nil {
-			return &Error{Line: 1, Column: 1, Message: "field " + quote(name) + ": " + err.Error()}
-		}
-		event[name] = v
+// slot is a field by its number.
+func (e *Env) slot(i int) projection.Field {
+	if i < len(e.event.Fields) {
+		return e.event.Fields[i]
 	}
-	e.values[eventName], e.loaded[eventName] = event, e.event
-	return nil
+	return projection.Field{}
 }
 
-type nothing struct{}
+// field is the value of a field by its number.
+func (e *Env) field(i int) value {
+	f := e.slot(i)
+	return e.load(e.event.JSON[f.Start:f.End], f.Kind)
+}
 
-func (nothing) Field(string) ([]byte, bool) { return nil, false }
-func (nothing) Names() []string             { return nil }
+// prepare decodes what a program reads, for expr's machine. Programs that run on the same event share it.
+func (e *Env) prepare(p *Program) {
+	if e.values == nil {
+		e.values, e.loaded = map[string]any{nowName: e.now.boxed()}, map[string]uint64{}
+	}
+	for _, f := range p.fields {
+		key := fieldPrefix + f.name
+		if e.loaded[key] != e.bound || e.bound == 0 {
+			e.values[key], e.loaded[key] = e.decoded(f.slot), e.bound
+		}
+	}
+	for _, f := range p.asked {
+		e.values[askedPrefix+f.name] = e.slot(f.slot).Kind != projection.Missing
+	}
+	if p.whole && (e.loaded[eventName] != e.bound || e.bound == 0) {
+		e.values[eventName], e.loaded[eventName] = decode(e.event.JSON), e.bound
+	}
+}
+
+func (e *Env) decoded(slot int) any {
+	f := e.slot(slot)
+	if f.Kind == projection.Missing {
+		return nil
+	}
+	return decode(e.event.JSON[f.Start:f.End])
+}

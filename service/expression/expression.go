@@ -2,7 +2,9 @@
 //
 // The syntax is github.com/expr-lang/expr's. The meaning is our own table (docs/expressions.md, testdata/cases.yaml):
 // every operator and function checks its operands, and what it cannot answer is an error with a place in the
-// expression, never a guess. The parsed tree is rewritten so that expr's machine only calls our functions.
+// expression, never a guess. The parsed tree is rewritten so that only our functions are called, and then becomes Go
+// closures that read the event's bytes. Expressions with loops, or with lists and objects that are made anew, run on
+// expr's machine instead; where both can run an expression, tests hold them against each other.
 //
 // The package never does I/O and never looks at the clock: what an expression sees is in its Env.
 package expression
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
@@ -28,14 +31,21 @@ const maxText = 16 << 10
 type Program struct {
 	text   string
 	kind   Kind
-	fields []string // top-level fields whose value it reads
-	asked  []string // top-level fields whose presence it asks for with has
+	fields []read   // top-level fields whose value it reads
+	asked  []read   // top-level fields whose presence it asks for with has
 	named  []string // those of them that stand there by their plain name, not as event["name"]
 	keyed  bool     // it calls hash
 	whole  bool     // it reads the event as a whole
-	pure   string   // the field that the expression is nothing but a name of
-	isPure bool
+	path   *path    // when the expression is nothing else
+	eval   eval     // nil: only code can run it
+	test   test     // of an eval that is true or false
 	code   *vm.Program
+}
+
+// read is a field with its number in the layout.
+type read struct {
+	name string
+	slot int
 }
 
 // Error is a fault of an expression at a place in its text. Line and Column count from 1, columns in characters.
@@ -62,8 +72,9 @@ func (es Errors) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// Compile makes a Program of text, with the functions of lib. The error is Errors.
-func (lib *Library) Compile(text string) (*Program, error) {
+// Compile makes a Program of text, with the functions of lib, that finds its fields where layout says. The fields that
+// it reads get their numbers there. The error is Errors.
+func (lib *Library) Compile(text string, layout *Layout) (*Program, error) {
 	if len(text) > maxText {
 		return nil, Errors{{Line: 1, Column: 1, Message: fmt.Sprintf("an expression has %d bytes at most, this one has %d", maxText, len(text))}}
 	}
@@ -87,14 +98,36 @@ func (lib *Library) Compile(text string) (*Program, error) {
 	if err != nil {
 		return nil, Errors{asError(err)}
 	}
-	p := &Program{text: text, kind: kind, fields: l.fields, asked: l.asked, named: l.named, keyed: l.keyed, whole: l.whole, code: code}
-	p.pure, p.isPure = l.pure(node)
+	p := &Program{text: text, kind: kind, fields: reads(l.fields, layout), asked: reads(l.asked, layout), named: l.named, keyed: l.keyed, whole: l.whole, code: code}
+	p.path = pathOf(node, layout)
+	p.close(node, &closures{text: text, layout: layout, functions: l.called})
 	if l.constant() {
 		if _, err := p.Run(NewEnv()); err != nil {
 			return nil, Errors{asError(err)}
 		}
 	}
 	return p, nil
+}
+
+func reads(keys []string, layout *Layout) []read {
+	list := make([]read, len(keys))
+	for i, key := range keys {
+		name := key[1:]
+		list[i] = read{name, layout.Slot(name)}
+	}
+	return list
+}
+
+// close compiles the tree to closures, if they can run it.
+func (p *Program) close(root ast.Node, c *closures) {
+	run := c.eval(root)
+	if c.foreign {
+		return
+	}
+	p.eval = run
+	if c.boolean(root) {
+		p.test = c.test(root)
+	}
 }
 
 func assemble(tree *parser.Tree, functions conf.FunctionsTable) (*vm.Program, error) {
@@ -106,59 +139,6 @@ func assemble(tree *parser.Tree, functions conf.FunctionsTable) (*vm.Program, er
 		return nil, err
 	}
 	return compiler.Compile(tree, config)
-}
-
-// Text is the expression as it was written.
-func (p *Program) Text() string { return p.text }
-
-// Kind is what the result can be, as far as that is known before the first event.
-func (p *Program) Kind() Kind { return p.kind }
-
-// Fields are the top-level fields that the expression reads or asks for by a constant name.
-func (p *Program) Fields() []string {
-	names := make([]string, 0, len(p.fields)+len(p.asked))
-	for _, key := range append(append(names, p.fields...), p.asked...) {
-		names = append(names, key[1:])
-	}
-	return names
-}
-
-// Named are the top-level fields that stand in the expression by their plain name, not as event["name"].
-func (p *Program) Named() []string { return p.named }
-
-// NeedsHashKey tells whether the expression calls hash.
-func (p *Program) NeedsHashKey() bool { return p.keyed }
-
-// Whole tells whether the expression reads the event as a whole.
-func (p *Program) Whole() bool { return p.whole }
-
-// Field is the name of the field when the expression is nothing else.
-func (p *Program) Field() (string, bool) { return p.pure, p.isPure }
-
-// Run gives the value of the expression for the event that env is bound to: nil, bool, int64, float64, string,
-// time.Time, time.Duration, []any or map[string]any. Nobody may change it. The error is an *Error.
-func (p *Program) Run(env *Env) (any, error) {
-	if err := env.load(p); err != nil {
-		return nil, err
-	}
-	v, err := env.machine.Run(p.code, env.values)
-	if err != nil {
-		return nil, asError(err)
-	}
-	return v, nil
-}
-
-// RunBool is Run for a condition: a result that is not a boolean is an error.
-func (p *Program) RunBool(env *Env) (bool, error) {
-	v, err := p.Run(env)
-	if err != nil {
-		return false, err
-	}
-	b, ok := v.(bool)
-	if !ok {
-		return false, &Error{Line: 1, Column: 1, Message: "a condition is true or false, this one is " + Describe(v)}
-	}
-	return b, nil
 }
 
 // asError puts the parser's and the machine's errors, which count columns from 0, into our form.

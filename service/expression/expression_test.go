@@ -18,7 +18,7 @@ func TestErrorsHaveTheirPlace(t *testing.T) {
 		"foo(1) && bar(2)":          "; column 11: unknown function bar",
 		"device_type in [\"a\", ]b": "column 23: did not expect",
 	} {
-		if _, err := lib.Compile(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := lib.Compile(text, &Layout{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want an error with %q", text, err, want)
 		}
 	}
@@ -29,32 +29,30 @@ func TestComparisonsNestedInEachOtherAreRefusedBeforeTheyExplode(t *testing.T) {
 	for range 40 {
 		text = "(1 < " + text + " < 2)"
 	}
-	if _, err := library(t).Compile(text); err == nil || !strings.Contains(err.Error(), "too large") {
+	if _, err := library(t).Compile(text, &Layout{}); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestRunErrorsHaveTheirPlace(t *testing.T) {
-	p, err := library(t).Compile("a == 1 &&\n  b < 2")
+	p, env, err := compiled(library(t), "a == 1 &&\n  b < 2", `{"a":1,"b":"x"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := NewEnv()
-	env.Bind(object{"a": json.RawMessage("1"), "b": json.RawMessage(`"x"`)})
-	_, err = p.Run(env)
-	var e *Error
-	if !errors.As(err, &e) || e.Line != 2 || e.Column != 5 {
-		t.Errorf("got %v, want line 2, column 5", err)
+	for _, p := range []*Program{p, p.onMachine()} {
+		_, err = p.Run(env)
+		var e *Error
+		if !errors.As(err, &e) || e.Line != 2 || e.Column != 5 {
+			t.Errorf("got %v, want line 2, column 5", err)
+		}
 	}
 }
 
 func TestErrorsQuoteNoMoreThan64Bytes(t *testing.T) {
-	p, err := library(t).Compile("a + 1")
+	p, env, err := compiled(library(t), "a + 1", `{"a":"`+strings.Repeat("ä", 5000)+`"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := NewEnv()
-	env.Bind(object{"a": json.RawMessage(`"` + strings.Repeat("ä", 5000) + `"`)})
 	if _, err = p.Run(env); err == nil || len(err.Error()) > 200 || !utf8.ValidString(err.Error()) {
 		t.Errorf("got an error of %d bytes: %v", len(err.Error()), err)
 	}
@@ -94,7 +92,7 @@ func TestTheFirstHashKeySignsAndNamesItself(t *testing.T) {
 
 func runText(t *testing.T, lib *Library, text string) string {
 	t.Helper()
-	p, err := lib.Compile(text)
+	p, err := lib.Compile(text, &Layout{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +108,7 @@ func TestHashWithoutAKeyCompilesButDoesNotRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := lib.Compile(`hash("x")`)
+	p, err := lib.Compile(`hash("x")`, &Layout{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +170,10 @@ func FuzzExpressionsNeverPanic(f *testing.F) {
 		if strings.Contains(text, "..") && strings.Count(text, "#") > 1 {
 			return // loops over ranges within each other take as long as their author asked for
 		}
-		p, err := lib.Compile(text)
+		if !json.Valid([]byte(value)) {
+			value = "1"
+		}
+		p, env, err := compiled(lib, text, `{"a":`+value+`,"b":`+value+`}`)
 		if err != nil {
 			var errs Errors
 			if !errors.As(err, &errs) || len(errs) == 0 || errs[0].Line < 1 || errs[0].Column < 1 {
@@ -180,12 +181,6 @@ func FuzzExpressionsNeverPanic(f *testing.F) {
 			}
 			return
 		}
-		if !json.Valid([]byte(value)) {
-			value = "1"
-		}
-		env := NewEnv()
-		env.SetNow(testNow)
-		env.Bind(object{"a": json.RawMessage(value), "b": json.RawMessage(value)})
 		v, err := p.Run(env)
 		if err != nil {
 			if strings.Contains(err.Error(), "runtime error") || strings.Contains(err.Error(), "interface conversion") {

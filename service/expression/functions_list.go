@@ -11,7 +11,7 @@ func listFunctions() []function {
 	list := []Kind{List}
 	object := []Kind{Object}
 	return []function{
-		{name: "len", params: []Kind{Text | List | Object}, result: Int, call: length},
+		{name: "len", params: []Kind{Text | List | Object}, result: Int, call: length, one: fastLength},
 		{name: "first", params: list, result: Any, call: element(0)},
 		{name: "last", params: list, result: Any, call: element(-1)},
 		{name: "take", params: []Kind{List, Int}, result: List, call: take},
@@ -24,7 +24,7 @@ func listFunctions() []function {
 		{name: "values", params: object, result: List, call: values},
 		{name: "toPairs", params: object, result: List, call: toPairs},
 		{name: "fromPairs", params: list, result: Object, call: fromPairs},
-		{name: "get", params: []Kind{List | Object | Nil, Int | Text}, result: Any, call: get},
+		{name: "get", params: []Kind{List | Object | Nil, Int | Text}, result: Any, call: get, two: fastGet},
 	}
 }
 

@@ -13,17 +13,17 @@ func numberFunctions() []function {
 	some := []Kind{Number | List}
 	return []function{
 		{name: "abs", params: one, result: Number, call: absolute},
-		{name: "ceil", params: one, result: Number, call: rounded(math.Ceil)},
-		{name: "floor", params: one, result: Number, call: rounded(math.Floor)},
-		{name: "round", params: one, result: Number, call: rounded(math.Round)},
+		{name: "ceil", params: one, result: Number, call: rounded(math.Ceil), one: fastRounded(math.Ceil)},
+		{name: "floor", params: one, result: Number, call: rounded(math.Floor), one: fastRounded(math.Floor)},
+		{name: "round", params: one, result: Number, call: rounded(math.Round), one: fastRounded(math.Round)},
 		{name: "min", params: some, variadic: true, result: Number, call: extreme("min", -1)},
 		{name: "max", params: some, variadic: true, result: Number, call: extreme("max", 1)},
 		{name: "sum", params: []Kind{List}, result: Number, call: sum},
 		{name: "mean", params: some, variadic: true, result: Float, call: mean},
 		{name: "median", params: some, variadic: true, result: Float, call: median},
-		{name: "int", params: []Kind{Number | Text}, result: Int, call: toInt},
-		{name: "float", params: []Kind{Number | Text}, result: Float, call: parseFloat},
-		{name: "string", params: []Kind{Bool | Number | Text | Time | Duration}, result: Text, call: toText},
+		{name: "int", params: []Kind{Number | Text}, result: Int, call: toInt, one: fastInt},
+		{name: "float", params: []Kind{Number | Text}, result: Float, call: parseFloat, one: fastFloat},
+		{name: "string", params: []Kind{Bool | Number | Text | Time | Duration}, result: Text, call: toText, one: fastString},
 	}
 }
 

@@ -20,13 +20,13 @@ func textFunctions() []function {
 		return params
 	}
 	return []function{
-		{name: "lower", params: t(1), result: Text, call: ofText(strings.ToLower)},
-		{name: "upper", params: t(1), result: Text, call: ofText(strings.ToUpper)},
-		{name: "trim", params: t(2), optional: 1, result: Text, call: trim},
-		{name: "trimPrefix", params: t(2), result: Text, call: fromTexts(strings.TrimPrefix)},
-		{name: "trimSuffix", params: t(2), result: Text, call: fromTexts(strings.TrimSuffix)},
-		{name: "hasPrefix", params: t(2), result: Bool, call: ofTexts(strings.HasPrefix)},
-		{name: "hasSuffix", params: t(2), result: Bool, call: ofTexts(strings.HasSuffix)},
+		{name: "lower", params: t(1), result: Text, call: onText(strings.ToLower), one: fastCase('A')},
+		{name: "upper", params: t(1), result: Text, call: onText(strings.ToUpper), one: fastCase('a')},
+		{name: "trim", params: t(2), optional: 1, result: Text, call: trim, one: fastTrim, two: fastText(strings.Trim)},
+		{name: "trimPrefix", params: t(2), result: Text, call: fromTexts(strings.TrimPrefix), two: fastText(strings.TrimPrefix)},
+		{name: "trimSuffix", params: t(2), result: Text, call: fromTexts(strings.TrimSuffix), two: fastText(strings.TrimSuffix)},
+		{name: "hasPrefix", params: t(2), result: Bool, call: ofTexts(strings.HasPrefix), two: fastTexts(strings.HasPrefix)},
+		{name: "hasSuffix", params: t(2), result: Bool, call: ofTexts(strings.HasSuffix), two: fastTexts(strings.HasSuffix)},
 		{name: "indexOf", params: t(2), result: Int, call: position(strings.Index)},
 		{name: "lastIndexOf", params: t(2), result: Int, call: position(strings.LastIndex)},
 		{name: "split", params: []Kind{Text, Text, Int}, optional: 1, result: List, call: split(strings.SplitN)},
@@ -34,12 +34,12 @@ func textFunctions() []function {
 		{name: "replace", params: []Kind{Text, Text, Text, Int}, optional: 1, result: Text, call: replace},
 		{name: "repeat", params: []Kind{Text, Int}, result: Text, call: repeat},
 		{name: "join", params: []Kind{List, Text}, optional: 1, result: Text, call: join},
-		{name: "toBase64", params: t(1), result: Text, call: ofText(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) })},
+		{name: "toBase64", params: t(1), result: Text, call: onText(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) })},
 		{name: "fromBase64", params: t(1), result: Text, call: fromBase64},
 	}
 }
 
-func ofText(f func(string) string) func([]any) (any, error) {
+func onText(f func(string) string) func([]any) (any, error) {
 	return func(args []any) (any, error) { return f(args[0].(string)), nil }
 }
 

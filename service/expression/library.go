@@ -25,6 +25,10 @@ type function struct {
 	variadic bool // the last param repeats
 	result   Kind
 	call     func(args []any) (any, error)
+	// one and two are fast forms for the arguments that nearly all events have. They may decline by a value without a
+	// kind; call then has the say.
+	one func(w *work, a value) value
+	two func(w *work, a, b value) value
 }
 
 // NewLibrary makes the functions. hashKey is the key of hash, in the form of HASH_KEY; without one, expressions with

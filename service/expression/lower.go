@@ -18,6 +18,7 @@ type lowering struct {
 	lib       *Library
 	text      string
 	functions conf.FunctionsTable
+	called    map[string]*function // the same, by what stands in the tree
 	errs      Errors
 	scopes    []string // variables of the enclosing lets
 	fields    []string
@@ -36,7 +37,7 @@ type lowering struct {
 const maxNodes = 20_000
 
 func newLowering(lib *Library, text string) *lowering {
-	return &lowering{lib: lib, text: text, functions: conf.FunctionsTable{}}
+	return &lowering{lib: lib, text: text, functions: conf.FunctionsTable{}, called: map[string]*function{}}
 }
 
 func (l *lowering) root(n ast.Node) (ast.Node, Kind) {
@@ -49,15 +50,6 @@ func (l *lowering) root(n ast.Node) (ast.Node, Kind) {
 // constant tells whether the value depends on nothing, so that its errors can be found at once.
 func (l *lowering) constant() bool {
 	return len(l.fields) == 0 && len(l.asked) == 0 && !l.whole && !l.clock && !l.keyed && !l.loops
-}
-
-// pure is the field when the whole expression is only its name.
-func (l *lowering) pure(n ast.Node) (string, bool) {
-	id, ok := n.(*ast.IdentifierNode)
-	if !ok || len(l.fields) != 1 || id.Value != l.fields[0] {
-		return "", false
-	}
-	return id.Value[len(fieldPrefix):], true
 }
 
 func (l *lowering) fail(at ast.Node, format string, args ...any) {
@@ -160,7 +152,7 @@ func (l *lowering) call(at ast.Node, f *function, args []ast.Node, kinds []Kind)
 			l.fail(args[i], "%s takes %s, not %s", f.name, f.param(i), kind)
 		}
 	}
-	l.functions[f.key] = &builtin.Function{Name: f.key, Func: f.run}
+	l.functions[f.key], l.called[f.key] = &builtin.Function{Name: f.key, Func: f.run}, f
 	n := &ast.CallNode{Callee: &ast.IdentifierNode{Value: f.key}, Arguments: args}
 	n.SetLocation(at.Location())
 	n.Callee.SetLocation(at.Location())

@@ -21,6 +21,7 @@ const hashBytes = 16
 // signer computes hash. A nil signer has no key.
 type signer struct {
 	prefix string // "k2:" when keys have ids
+	secret []byte
 	macs   sync.Pool
 }
 
@@ -58,8 +59,8 @@ func newSigner(text string) (*signer, error) {
 }
 
 func signerOf(prefix, secret string) *signer {
-	s := &signer{prefix: prefix}
-	s.macs.New = func() any { return hmac.New(sha256.New, []byte(secret)) }
+	s := &signer{prefix: prefix, secret: []byte(secret)}
+	s.macs.New = func() any { return hmac.New(sha256.New, s.secret) }
 	return s
 }
 

@@ -23,6 +23,8 @@ const (
 	Object
 	Time
 	Duration
+	// Beyond is a number that float64 cannot hold. No function takes it.
+	Beyond
 
 	Number = Int | Float
 	Any    = Nil | Bool | Number | Text | List | Object | Time | Duration
@@ -49,6 +51,8 @@ func KindOf(v any) Kind {
 		return Time
 	case time.Duration:
 		return Duration
+	case beyond:
+		return Beyond
 	}
 	return 0
 }
@@ -96,6 +100,8 @@ func Describe(v any) string {
 		return "time " + FormatTime(v)
 	case time.Duration:
 		return "duration " + v.String()
+	case beyond:
+		return "number " + firstBytes(string(v)) + ", which is out of range"
 	}
 	return "a value of an unknown type"
 }
