@@ -72,20 +72,15 @@ func (p *Projection) place(first, last uint64, n int) uint64 {
 	return (first + bits.RotateLeft64(last, 23) + uint64(n)) * p.factor >> (p.shift & 63)
 }
 
-// find returns which field has the name key, or -1. First and last are its ends.
-func (p *Projection) find(first, last uint64, key []byte) int32 {
-	at := p.place(first, last, len(key))
-	if at < uint64(len(p.table)) {
-		if e := &p.table[at]; e.first == first && e.last == last && len(e.name) == len(key) && len(key) <= 16 {
-			return e.field
-		}
-	}
-	return p.probe(at, key)
+// is says whether this is surely the entry of a name with these ends and this length: of up to 16 bytes the ends are all.
+func (e *entry) is(first, last uint64, n int) bool {
+	return e.first == first && e.last == last && len(e.name) == n && n <= 16
 }
 
-// probe is find for long keys, for names that were crowded out of their place, and for keys that nobody wants.
-func (p *Projection) probe(at uint64, key []byte) int32 {
-	for ; ; at++ {
+// find returns which field has the name key, or -1. It is for what is not in its place at once: long names, names that
+// were crowded out, and keys that nobody wants.
+func (p *Projection) find(first, last uint64, key []byte) int32 {
+	for at := p.place(first, last, len(key)); ; at++ {
 		e := &p.table[at&uint64(len(p.table)-1)]
 		if e.field < 0 || string(key) == e.name {
 			return e.field

@@ -6,10 +6,7 @@
 // and never recurses: a hostile event costs what an honest one of its length does.
 package projection
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // maxDepth is how deep lists and objects may lie in each other: encoding/json refuses the 10,001st level.
 const maxDepth = 10_000
@@ -88,7 +85,7 @@ func (p *Projection) Scan(json []byte, e *Event) Verdict {
 		}
 		return NotObject
 	}
-	end := p.members(json, i+1, e)
+	end := p.object(json, i+1, e)
 	if end < 0 || end != len(json) && skipSpace(json, end) != len(json) {
 		e.reset(json, p.count)
 		return Invalid
@@ -104,108 +101,4 @@ func (e *Event) reset(json []byte, fields int) {
 	}
 	e.Fields = e.Fields[:fields]
 	clear(e.Fields)
-}
-
-// members reads the members of an object whose brace is before json[i], and returns the index behind its closing brace,
-// or -1.
-func (p *Projection) members(json []byte, i int, e *Event) int {
-	i = skipSpace(json, i)
-	if i < len(json) && json[i] == '}' {
-		return i + 1
-	}
-	run := false // the last member is a run of unknown ones, and nothing came between
-	for {
-		start := i
-		field, at := p.key(json, i, e)
-		if at < 0 {
-			return -1
-		}
-		end, kind := 0, Missing
-		if json[at] == '"' {
-			end, kind = stringEnd(json, at+1)
-		} else {
-			end, kind = value(json, at, 1, &e.open)
-		}
-		if end < 0 {
-			return -1
-		}
-		switch {
-		case field >= 0:
-			f := &e.Fields[field]
-			if f.Kind == Missing {
-				e.Members = append(e.Members, Member{Field: field, Start: uint32(start), End: uint32(end)})
-			}
-			*f = Field{Start: uint32(at), End: uint32(end), Kind: kind}
-			run = false
-		case run:
-			e.Members[len(e.Members)-1].End = uint32(end)
-		default:
-			e.Members = append(e.Members, Member{Field: -1, Start: uint32(start), End: uint32(end)})
-			run = true
-		}
-		if i = end; i+2 < len(json) && json[i] == ',' {
-			i++
-			if json[i] == ' ' {
-				i++
-			}
-			if json[i] == '"' {
-				continue
-			}
-		}
-		i = skipSpace(json, end)
-		if i == len(json) {
-			return -1
-		}
-		if json[i] != ',' {
-			break
-		}
-		i = skipSpace(json, i+1)
-	}
-	if json[i] != '}' {
-		return -1
-	}
-	return i + 1
-}
-
-// key reads the key whose opening quote is json[i], and its colon. It returns which wanted field that is, or -1, and where
-// the value begins, or -1.
-func (p *Projection) key(json []byte, i int, e *Event) (field int32, at int) {
-	if i > len(json)-9 || json[i] != '"' {
-		return p.oddKey(json, i, e)
-	}
-	i++
-	first, last := word(json[i:]), uint64(0)
-	end := i
-	if m := special(first); m != 0 {
-		first &= (m&-m)>>7 - 1 // the bytes below the mark
-		end += bits.TrailingZeros64(m) / 8
-		if json[end] != '"' {
-			return p.oddKey(json, i-1, e)
-		}
-	} else {
-		var kind Kind
-		end, kind = stringEnd(json, i+8)
-		if kind != Text {
-			return p.oddKey(json, i-1, e)
-		}
-		end--
-		last = word(json[end-8:])
-	}
-	field = p.find(first, last, json[i:end])
-	if field < 0 && p.replaced {
-		field = p.findDecoded(json[i:end], e)
-	}
-	return field, valueStart(json, end+1)
-}
-
-// oddKey is key for what has an escape, a mistake, or the end of the JSON near.
-func (p *Projection) oddKey(json []byte, i int, e *Event) (field int32, at int) {
-	if i >= len(json) || json[i] != '"' {
-		return -1, -1
-	}
-	end, _ := stringEnd(json, i+1)
-	if end < 0 {
-		return -1, -1
-	}
-	return p.findDecoded(json[i+1:end-1], e), valueStart(json, end)
 }
