@@ -1,11 +1,14 @@
 package service
 
 import (
-	"slices"
 	"strconv"
+	"strings"
 
 	"data-stream-engine/model"
 )
+
+// inFlow helps where {key: first(a, b)} has become a key and a b).
+const inFlow = "; within { } a comma ends an expression, unless single quotes stand around it"
 
 // expression reads the text of an expression. A number, true and false are constants; nil says that it is no
 // expression, and the problem is noted.
@@ -15,17 +18,24 @@ func (p *pipelineFile) expression(n *node, what string) *model.Expression {
 	case brokenShape:
 		return nil
 	case nullShape:
-		p.problem(n.at, "%s has no expression; nil is written nil", what)
+		hint := ""
+		if n.flow {
+			hint = inFlow
+		}
+		p.problem(n.at, "%s has no expression; nil is written nil%s", what, hint)
 		return nil
 	case mappingShape, listShape:
-		p.problem(n.at, "%s is an expression, not %s; an expression that starts with { or [ is put in quotes", what, n.shape)
+		p.problem(n.at, "%s is an expression, not %s; an expression that starts with { or [ is put in single quotes", what, n.shape)
 		return nil
 	}
 	if n.quote && ambiguous(n.text) {
 		p.problem(n.at, `YAML's quotes do not make %[1]s a text; write %[1]s without quotes for the field or the value, '"%[1]s"' for the text`, n.text)
 		return nil
 	}
-	return &model.Expression{Text: n.text, At: n.start, Wrapped: !n.exact}
+	p.noteComment(n)
+	e := &model.Expression{Text: n.text, At: n.start, Wrapped: !n.exact}
+	p.given[e] = n.given
+	return e
 }
 
 // ambiguous texts in quotes - "web", "5" - look like texts but would be a field or a number.
@@ -42,86 +52,26 @@ func ambiguous(text string) bool {
 	return text != ""
 }
 
-// contradictions are the fields that an expression or a list names although, after what stands above it, they cannot
-// be there.
-func contradictions(spec *model.Pipeline, programs *plan) Problems {
-	c := contradiction{spec: spec}
-	c.setSeesTheEventBefore(programs.set)
-	c.lists()
-	for _, out := range programs.outputs {
-		c.output(out.key)
-		c.output(out.when)
-	}
-	return c.found
-}
-
-type contradiction struct {
-	spec  *model.Pipeline
-	found Problems
-}
-
-func (c *contradiction) problem(at model.Place, message string) {
-	c.found = append(c.found, Problem{File: c.spec.File, At: at, Message: message})
-}
-
-// setSeesTheEventBefore finds expressions that count on a field that the same transform makes. A field whose own
-// expression names it, as in ip: mask_ip(ip), is one of the event.
-func (c *contradiction) setSeesTheEventBefore(set []assign) {
-	made := map[string]bool{}
-	set = slices.DeleteFunc(slices.Clone(set), func(a assign) bool { return a.value.program == nil })
-	for _, a := range set {
-		made[a.name] = !slices.Contains(a.value.program.Named(), a.name)
-	}
-	for _, a := range set {
-		for _, name := range a.value.program.Named() {
-			if made[name] {
-				c.problem(a.value.spec.At, name+" is set by this transform, and every expression of set sees the event as it was before; repeat its expression here, or write event["+strconv.Quote(name)+"] if the event has such a field too")
-			}
-		}
-	}
-}
-
-func (c *contradiction) lists() {
-	t := c.spec.Transform
-	for _, a := range t.Set {
-		final := a.Field
-		for _, r := range t.Rename {
-			if r.From == a.Field {
-				final = r.To
-			}
-		}
-		switch {
-		case slices.Contains(t.Remove, final):
-			c.problem(a.Value.At, final+" is set here and removed below; take one of them out")
-		case t.Keep != nil && !slices.Contains(t.Keep, final):
-			c.problem(a.Value.At, final+" is set here but keep does not list it; add it there, or take it out here")
-		}
-	}
-}
-
-func (c *contradiction) output(e *step) {
-	if e == nil || e.program == nil {
+// noteComment notes the end of an expression with a comment behind it: any(list, # > 5) ends at the comma for YAML.
+func (p *pipelineFile) noteComment(n *node) {
+	if n.quote || !n.exact || strings.Contains(n.text, "\n") {
 		return
 	}
-	for _, name := range e.program.Fields() {
-		if why := c.gone(name); why != "" {
-			c.problem(e.spec.At, name+" is not there any more: outputs see the transformed event, and "+why)
-		}
+	if rest := strings.TrimLeft(p.behind(n.placeAt(len(n.text))), " \t"); strings.HasPrefix(rest, "#") {
+		p.cut = append(p.cut, n.start)
 	}
 }
 
-// gone says why a transformed event cannot have a field, "" when it can.
-func (c *contradiction) gone(name string) string {
-	t := c.spec.Transform
-	switch {
-	case slices.Contains(t.Remove, name):
-		return "remove takes it out"
-	case t.Keep != nil && !slices.Contains(t.Keep, name):
-		return "keep does not list it"
+// explained adds to the faults of expressions what YAML has to do with them.
+func (p *pipelineFile) explained(ps Problems) Problems {
+	cut := map[int]bool{}
+	for _, at := range p.cut {
+		cut[at.Line] = true
 	}
-	renamed := slices.IndexFunc(t.Rename, func(r model.Rename) bool { return r.From == name })
-	if renamed >= 0 && !slices.ContainsFunc(t.Rename, func(r model.Rename) bool { return r.To == name }) {
-		return "rename makes it " + t.Rename[renamed].To
+	for i := range ps {
+		if cut[ps[i].At.Line] && (strings.Contains(ps[i].Message, "ends too early") || strings.Contains(ps[i].Message, "not terminated")) {
+			ps[i].Message += "; for YAML it ends before the #, where a comment begins, unless single quotes stand around it"
+		}
 	}
-	return ""
+	return ps
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"data-stream-engine/model"
 )
@@ -111,48 +108,6 @@ func TestSurroundingsOfAPipelineAreChecked(t *testing.T) {
 	if p, err := NewProcessor(spec, Options{HashKey: testKey}); err != nil || p.Topics()[0] != "p-dead-letter" {
 		t.Errorf("got %v", err)
 	}
-}
-
-func FuzzPipelineFilesNeverPanic(f *testing.F) {
-	for _, glob := range []string{"testdata/problems/*.yaml", "../pipeline.yaml"} {
-		files, err := filepath.Glob(glob)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range files {
-			src, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(src)
-		}
-	}
-	place := regexp.MustCompile(`(?m)^f:(\d+):(\d+): `)
-	f.Fuzz(func(t *testing.T, src []byte) {
-		spec, err := ParsePipeline("f", src, unset)
-		if err == nil {
-			if _, err := NewProcessor(spec, Options{HashKey: testKey}); err != nil && !strings.Contains(err.Error(), "dead-letter") {
-				t.Fatalf("parsed, but: %v", err)
-			}
-			return
-		}
-		var problems Problems
-		if !errors.As(err, &problems) || len(problems) == 0 {
-			t.Fatalf("%v is not a list of problems", err)
-		}
-		lines := strings.Split(string(src), "\n")
-		for _, p := range problems {
-			m := place.FindStringSubmatch(p.Error())
-			if m == nil {
-				t.Fatalf("%v has no place", p)
-			}
-			line, _ := strconv.Atoi(m[1])
-			column, _ := strconv.Atoi(m[2])
-			if line < 1 || line > len(lines) || column < 1 || column > utf8.RuneCountInString(lines[line-1])+1 {
-				t.Fatalf("%v is outside of the file", p)
-			}
-		}
-	})
 }
 
 func FuzzEveryMessageHasOneFate(f *testing.F) {

@@ -2,20 +2,16 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"data-stream-engine/model"
 )
-
-// maxPipeline is how many bytes a pipeline file may have.
-const maxPipeline = 1 << 20
 
 type shape int
 
@@ -42,6 +38,8 @@ type node struct {
 	start model.Place // where text starts
 	exact bool        // text stands in the file as it is, line by line from start
 	quote bool
+	flow  bool // it is the value of a key within { }
+	given bool // at least a part of it came from a variable
 	pairs []pair
 	items []*node
 }
@@ -52,48 +50,9 @@ type pair struct {
 	value *node
 }
 
-// reader turns a file into nodes and collects what is wrong with it.
-type reader struct {
-	file     string
-	lines    []string
-	problems Problems
-}
-
-func newReader(file string, src []byte) *reader {
-	lines := strings.Split(string(src), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimSuffix(lines[i], "\r")
-	}
-	return &reader{file: file, lines: lines}
-}
-
-func (r *reader) problem(at model.Place, format string, args ...any) {
-	r.add(Problem{File: r.file, At: at, Message: fmt.Sprintf(format, args...)})
-}
-
-func (r *reader) add(ps ...Problem) {
-	for _, p := range ps {
-		p.At = r.clamp(p.At)
-		p.Line = r.lines[p.At.Line-1]
-		r.problems = append(r.problems, p)
-	}
-}
-
-// clamp keeps a place within the file, just behind the end of its line at most.
-func (r *reader) clamp(at model.Place) model.Place {
-	at.Line = min(max(at.Line, 1), len(r.lines))
-	at.Column = min(max(at.Column, 1), utf8.RuneCountInString(r.lines[at.Line-1])+1)
-	return at
-}
-
 // document reads the one document of a file. nil: there is none that can be looked at.
-func (r *reader) document(src []byte) (root *node) {
-	if len(src) > maxPipeline {
-		r.problem(model.Place{}, "a pipeline file has %d bytes at most, this one has %d", maxPipeline, len(src))
-		return nil
-	}
-	if !utf8.Valid(src) {
-		r.problem(model.Place{}, "a pipeline file is UTF-8 text")
+func (r *reader) document() (root *node) {
+	if len(r.problems) > 0 {
 		return nil
 	}
 	defer func() { // the YAML library panics on some broken input, which must not end the program
@@ -102,7 +61,11 @@ func (r *reader) document(src []byte) (root *node) {
 			root = nil
 		}
 	}()
-	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(r.src)
+	if !r.bounded(tokens) {
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntax(err)
 		return nil
@@ -113,7 +76,7 @@ func (r *reader) document(src []byte) (root *node) {
 func (r *reader) only(file *ast.File) (root *node) {
 	for _, doc := range file.Docs {
 		switch {
-		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
+		case doc.Body == nil || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.NullType:
 		case root != nil:
 			r.problem(placeOf(doc.Body), "a pipeline file holds one document, a second one starts here")
 		default:
@@ -128,21 +91,48 @@ func (r *reader) only(file *ast.File) (root *node) {
 
 func (r *reader) syntax(err error) {
 	var e yaml.Error
-	if errors.As(err, &e) && e.GetToken() != nil && e.GetToken().Position != nil {
-		at := e.GetToken().Position
-		r.problem(model.Place{Line: at.Line, Column: at.Column}, "this is not YAML: %s", e.GetMessage())
+	if errors.As(err, &e) && e.GetToken() != nil {
+		at := r.clamp(tokenPlace(e.GetToken()))
+		message := strings.ReplaceAll(e.GetMessage(), "\t", `\t`)
+		r.problem(at, "this is not YAML: %s%s", message, r.quoting(at, strings.HasPrefix(message, "value is not allowed")))
 		return
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	r.problem(model.Place{}, "this is not YAML: %s", message)
 }
 
-func placeOf(n ast.Node) model.Place {
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return model.Place{Line: t.Position.Line, Column: t.Position.Column}
+// quoting is what helps when the line of a fault holds an expression that YAML takes for something of its own.
+// goesOn tells that something stands behind what YAML took for the whole value.
+func (r *reader) quoting(at model.Place, goesOn bool) string {
+	line := r.lines[at.Line-1]
+	if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
+		return "; indent with spaces, YAML takes no tabs"
 	}
-	return model.Place{Line: 1, Column: 1}
+	key, value, isPair := strings.Cut(strings.TrimLeft(line, " -"), ": ")
+	if value = strings.TrimSpace(value); !isPair || value == "" || strings.ContainsAny(key, "{[") {
+		return ""
+	}
+	bracket := strings.Contains("{[", value[:1])
+	switch {
+	case bracket && strings.Contains(value, "${"):
+		return `; within { } and [ ] a value with ${...} stands in quotes: "${NAME}"`
+	case bracket && goesOn, strings.Contains("\"'", value[:1]) && goesOn,
+		strings.Contains("@`%!&*|>", value[:1]),
+		!strings.Contains("{[\"'", value[:1]) && strings.Contains(value, ": "):
+		return "; if this is an expression, put all of it into single quotes" + singleQuoted(value)
+	}
+	return ""
 }
+
+// singleQuoted shows a short text in a form that YAML takes for nothing else.
+func singleQuoted(text string) string {
+	if len(text) > 100 || strings.Contains(text, "#") {
+		return ""
+	}
+	return ": '" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+func placeOf(n ast.Node) model.Place { return tokenPlace(n.GetToken()) }
 
 func (r *reader) node(n ast.Node) *node {
 	out := &node{at: placeOf(n)}
@@ -152,10 +142,10 @@ func (r *reader) node(n ast.Node) *node {
 		if len(n.Values) > 0 && !n.IsFlowStyle {
 			out.at = placeOf(n.Values[0].Key)
 		}
-		r.pairs(out, n.Values)
+		r.pairs(out, n.Values, n.IsFlowStyle)
 	case *ast.MappingValueNode:
 		out.shape, out.at = mappingShape, placeOf(n.Key)
-		r.pairs(out, []*ast.MappingValueNode{n})
+		r.pairs(out, []*ast.MappingValueNode{n}, false)
 	case *ast.SequenceNode:
 		out.shape = listShape
 		for _, item := range n.Values {
@@ -177,13 +167,13 @@ func (r *reader) node(n ast.Node) *node {
 	case *ast.NullNode:
 		out.shape = nullShape
 	default:
-		r.problem(out.at, "anchors, aliases, tags and merge keys are not supported; write the value")
+		r.problem(out.at, "anchors, aliases, tags and merge keys are not supported; write the value, and an expression that begins with !, & or * in single quotes")
 		out.shape = brokenShape
 	}
 	return out
 }
 
-func (r *reader) pairs(out *node, values []*ast.MappingValueNode) {
+func (r *reader) pairs(out *node, values []*ast.MappingValueNode, flow bool) {
 	seen := map[string]model.Place{}
 	for _, v := range values {
 		at := placeOf(v.Key)
@@ -202,9 +192,10 @@ func (r *reader) pairs(out *node, values []*ast.MappingValueNode) {
 			continue
 		}
 		seen[text] = at
-		p := pair{key: text, at: at, value: &node{shape: nullShape, at: at}}
+		p := pair{key: text, at: at, value: &node{shape: nullShape, at: at, flow: flow}}
 		if v.Value != nil {
 			p.value = r.node(v.Value)
+			p.value.flow = flow
 		}
 		out.pairs = append(out.pairs, p)
 	}
@@ -226,25 +217,4 @@ func (r *reader) find(n *node) {
 			return
 		}
 	}
-}
-
-// stands tells whether the lines of text stand in the file one below the other, the first at a place.
-func (r *reader) stands(text string, at model.Place) bool {
-	for i, part := range strings.Split(text, "\n") {
-		line := at.Line - 1 + i
-		if line < 0 || line >= len(r.lines) {
-			return false
-		}
-		rest := []rune(r.lines[line])
-		if len(rest) < at.Column-1 {
-			if part == "" {
-				continue
-			}
-			return false
-		}
-		if !strings.HasPrefix(string(rest[at.Column-1:]), part) {
-			return false
-		}
-	}
-	return true
 }

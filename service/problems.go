@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
@@ -21,31 +22,67 @@ type Problem struct {
 
 // Error is "file:line:column: message", and the line with a caret under the place.
 func (p Problem) Error() string {
-	text := fmt.Sprintf("%s:%s: %s", p.File, p.At, p.Message)
+	text := fmt.Sprintf("%s:%s: %s", p.File, p.At, printable(p.Message))
 	if strings.TrimSpace(p.Line) == "" {
 		return text
 	}
 	number := fmt.Sprintf("%5d | ", p.At.Line)
-	pad := make([]rune, 0, p.At.Column)
-	for i, r := range []rune(p.Line) {
-		if i+1 >= p.At.Column {
-			break
+	line, at := window(p.Line, p.At.Column)
+	pad := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
 		}
-		if r != '\t' {
-			r = ' '
-		}
-		pad = append(pad, r)
-	}
-	return text + "\n" + number + p.Line + "\n" + strings.Repeat(" ", len(number)-2) + "| " + string(pad) + "^"
+		return ' '
+	}, string(line[:at]))
+	return text + "\n" + number + printable(string(line)) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + pad + "^"
 }
+
+// windowSize is how many characters of a line are shown.
+const windowSize = 160
+
+// window is the part of a line around a column, and where in it the column is.
+func window(line string, column int) (part []rune, at int) {
+	part = []rune(line)
+	at = min(max(column-1, 0), len(part))
+	if len(part) <= windowSize {
+		return part, at
+	}
+	from := max(0, min(at-windowSize/2, len(part)-windowSize))
+	to := min(from+windowSize, len(part))
+	shown := part[from:to]
+	at -= from
+	if to < len(part) {
+		shown = append(slices.Clone(shown), []rune("...")...)
+	}
+	if from > 0 {
+		shown, at = append([]rune("..."), shown...), at+len("...")
+	}
+	return shown, at
+}
+
+// printable keeps what a file or its name holds from commanding the terminal that it is shown on.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// MaxShown is how many problems of one file are shown: whoever has more begins with these.
+const MaxShown = 50
 
 // Problems is everything that is wrong with a pipeline file, in the order of its lines.
 type Problems []Problem
 
 func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.Error()
+	lines := make([]string, 0, MaxShown+1)
+	for _, p := range ps[:min(len(ps), MaxShown)] {
+		lines = append(lines, p.Error())
+	}
+	if more := len(ps) - MaxShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("%s: %d problems, the first %d are shown", ps[0].File, len(ps), MaxShown))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -56,7 +93,7 @@ func (ps Problems) asError() error {
 		return nil
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column), cmp.Compare(a.Message, b.Message))
 	})
 	return &model.Error{Class: model.Misconfigured, Err: ps} // each line begins with its place, as editors want it
 }
