@@ -146,10 +146,10 @@ func (c *contradiction) gone(name string) string {
 func (c *contradiction) twice() {
 	for i, b := range c.spec.Outputs {
 		for j, a := range c.spec.Outputs[:i] {
-			if a.Topic == "" || a.Topic != b.Topic || textOf(a.Key) != textOf(b.Key) {
+			if a.Topic == "" || a.Topic != b.Topic || wordsOf(a.Key) != wordsOf(b.Key) {
 				continue
 			}
-			if a.When == nil || b.When == nil || textOf(a.When) == textOf(b.When) {
+			if a.When == nil || b.When == nil || wordsOf(a.When) == wordsOf(b.When) {
 				c.problem(c.outputsAt[i], "events would go to %s twice: the output in line %d has the same topic and key, and %s; take one of them out, or give both a when of its own", a.Topic, c.outputsAt[j].Line, both(a, b))
 			}
 		}
@@ -168,7 +168,7 @@ func both(a, b model.Output) string {
 	return "the same when"
 }
 
-func textOf(e *model.Expression) string {
+func wordsOf(e *model.Expression) string {
 	if e == nil {
 		return ""
 	}

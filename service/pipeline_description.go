@@ -69,7 +69,7 @@ func DescribePipeline(name string, src []byte, env func(string) (string, bool)) 
 		d.Rename[r.From] = r.To
 	}
 	for _, out := range spec.Outputs {
-		d.Outputs = append(d.Outputs, OutputDescription{Topic: out.Topic, Key: textOf(out.Key), When: textOf(out.When)})
+		d.Outputs = append(d.Outputs, OutputDescription{Topic: out.Topic, Key: wordsOf(out.Key), When: wordsOf(out.When)})
 	}
 	for _, r := range readings {
 		d.read(r)
