@@ -10,19 +10,19 @@ import (
 
 // Description is what a pipeline does and needs, for a person or a tool that has to decide about it before it runs.
 type Description struct {
-	Name       string              `json:"name"`
-	Source     string              `json:"source"`
-	Outputs    []OutputDescription `json:"outputs"`
-	Stages     []model.Stage       `json:"stages"`
-	Fields     []string            `json:"fields"` // of the source event that expressions read
-	WholeEvent bool                `json:"whole_event"`
-	Reads      []Read              `json:"reads"`
-	Set        []string            `json:"set"`
-	Rename     map[string]string   `json:"rename"`
-	Keep       []string            `json:"keep"`
-	Remove     []string            `json:"remove"`
-	HashKeyFor []string            `json:"hash_key_for"` // the expressions that call hash
-	Variables  []Variable          `json:"variables"`
+	Name       string                  `json:"name"`
+	Source     string                  `json:"source"`
+	Outputs    []OutputDescription     `json:"outputs"`
+	Stages     []model.Stage           `json:"stages"`
+	Fields     []string                `json:"fields"` // of the source event that expressions read
+	WholeEvent bool                    `json:"whole_event"`
+	Reads      []ExpressionDescription `json:"reads"`
+	Set        []string                `json:"set"`
+	Rename     map[string]string       `json:"rename"`
+	Keep       []string                `json:"keep"`
+	Remove     []string                `json:"remove"`
+	HashKeyFor []string                `json:"hash_key_for"` // the expressions that call hash
+	Variables  []Variable              `json:"variables"`
 }
 
 // OutputDescription is one output, its expressions as they are written. Empty ones are not there.
@@ -32,8 +32,8 @@ type OutputDescription struct {
 	When  string `json:"when,omitempty"`
 }
 
-// Read is what one expression reads.
-type Read struct {
+// ExpressionDescription is what one expression reads.
+type ExpressionDescription struct {
 	Expression string   `json:"expression"` // "filter", "set ip"
 	Fields     []string `json:"fields"`
 	WholeEvent bool     `json:"whole_event"`
@@ -80,7 +80,7 @@ func DescribePipeline(name string, src []byte, env func(string) (string, bool)) 
 
 func (d *Description) read(r reading) {
 	fields := unique(r.program.Fields())
-	d.Reads = append(d.Reads, Read{Expression: r.what, Fields: fields, WholeEvent: r.program.Whole(), After: r.after})
+	d.Reads = append(d.Reads, ExpressionDescription{Expression: r.what, Fields: fields, WholeEvent: r.program.Whole(), After: r.after})
 	d.WholeEvent = d.WholeEvent || r.program.Whole()
 	if r.program.NeedsHashKey() {
 		d.HashKeyFor = append(d.HashKeyFor, r.what)
