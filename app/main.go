@@ -23,9 +23,10 @@ const (
 
 // Process is what a command gets from the operating system.
 type Process struct {
-	Args    []string // without the program's name
-	Environ []string // NAME=value
-	Dir     string   // where .env lies, and what relative paths start from: the working directory
+	Args    []string  // without the program's name
+	Environ []string  // NAME=value
+	Dir     string    // where .env lies, and what relative paths start from: the working directory
+	Stdin   io.Reader // nil: the operating system's
 	Stdout  io.Writer
 	Stderr  io.Writer
 
@@ -42,6 +43,8 @@ func commands() []command {
 	return []command{
 		{"run", "", "run the pipeline (also without any command)", run},
 		{"validate", "[FILE]", "check a pipeline file", validate},
+		{"try", "[flags] [FILE]", "show what each stage of a pipeline makes of the events on standard input", try},
+		{"test", "DIR|FILE...", "run pipeline test files, *_test.yaml", testPipelines},
 		{"generate", "[flags]", "write user logins to the source topic", generate},
 		{"health", "[--live]", "ask a running instance whether it is ready, or alive", health},
 		{"settings", "[--markdown]", "list the settings and their values", settings},

@@ -1,0 +1,100 @@
+package service
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
+)
+
+// object is a JSON object by its top-level fields, in their order; of a key that repeats the last value counts.
+type object struct {
+	names  []string
+	values map[string]json.RawMessage
+	raw    []byte
+}
+
+func readObject(raw []byte) (*object, error) {
+	o := &object{values: map[string]json.RawMessage{}, raw: raw}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := token.(string)
+		if !ok {
+			return nil, errors.New("the value is not an object")
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		if _, twice := o.values[name]; !twice {
+			o.names = append(o.names, name)
+		}
+		o.values[name] = value
+	}
+	return o, nil
+}
+
+// compiled is an expression that stands alone, with the fields that it reads.
+type compiled struct {
+	program *expression.Program
+	fields  *projection.Projection
+}
+
+// errNoKey is the error of a part of an expression that calls hash.
+var errNoKey = errors.New("it calls hash, whose key is not at hand here")
+
+// value is what an expression gives for an event, at the time of the Explainer. It is good until the next call.
+func (x *Explainer) value(text string, event *object) (any, error) {
+	c, err := x.compile(text)
+	if err != nil {
+		return nil, err
+	}
+	if c.program.NeedsHashKey() && !x.lib.HasHashKey() {
+		return nil, errNoKey
+	}
+	var e projection.Event
+	c.fields.Scan(event.raw, &e)
+	x.env.SetNow(x.now)
+	x.env.Bind(&e)
+	return c.program.Run(x.env)
+}
+
+func (x *Explainer) compile(text string) (compiled, error) {
+	if c, ok := x.programs[text]; ok {
+		return c, nil
+	}
+	var layout expression.Layout
+	program, err := x.lib.Compile(text, &layout)
+	if err != nil {
+		return compiled{}, err
+	}
+	c := compiled{program: program, fields: layout.Projection()}
+	x.programs[text] = c
+	return c, nil
+}
+
+// message is an error of an expression without its place: the expression stands beside it.
+func message(err error) string {
+	if fault, ok := errors.AsType[*expression.Error](err); ok {
+		return fault.Message
+	}
+	return err.Error()
+}
+
+// library is where the Explainer finds functions. Its hash has no key.
+func (p *Processor) library() *expression.Library {
+	lib, err := expression.NewLibrary("")
+	if err != nil {
+		return &expression.Library{}
+	}
+	return lib
+}

@@ -1,0 +1,126 @@
+package service
+
+import (
+	"encoding/json"
+
+	"data-stream-engine/model"
+)
+
+// Outcome is the fate of a message.
+type Outcome string
+
+// The outcomes.
+const (
+	Forwarded    Outcome = "forwarded"
+	Filtered     Outcome = "filtered"
+	DeadLettered Outcome = "dead_letter"
+)
+
+// Explanation is what a pipeline makes of one message, stage by stage. The fate and the records are what the engine
+// would produce, from the same code; what is said about parts of expressions is worked out beside it.
+type Explanation struct {
+	Outcome Outcome `json:"outcome"`
+	// Stage is where the event ended, when it was not forwarded.
+	Stage model.Stage `json:"stage,omitempty"`
+	// Why says in one line what ended it.
+	Why       string            `json:"why,omitempty"`
+	Code      string            `json:"code,omitempty"` // of a dead letter
+	Bytes     int               `json:"bytes"`          // of the value
+	Fields    int               `json:"fields"`         // top-level fields of the event
+	Filter    *Condition        `json:"filter,omitempty"`
+	EventTime *Timed            `json:"event_time,omitempty"`
+	Transform []Change          `json:"transform,omitempty"`
+	Outputs   []Routed          `json:"outputs,omitempty"`
+	Records   []ExplainedRecord `json:"records"` // what is produced; a dead letter is a record too
+}
+
+// Condition is an expression that is true or false.
+type Condition struct {
+	Expression string `json:"expression"`
+	At         string `json:"at"` // file:line:column
+	Result     Result `json:"result"`
+	// Joined is && or || when Parts are the operands of a chain of them, otherwise there is one part: the whole.
+	Joined string `json:"joined,omitempty"`
+	Parts  []Part `json:"parts"`
+}
+
+// Result is what a condition or a part of one came to.
+type Result string
+
+// The results.
+const (
+	True         Result = "true"
+	False        Result = "false"
+	Failed       Result = "error"
+	NotEvaluated Result = "not evaluated" // what stands before it decided
+	Unknown      Result = "unknown"       // it calls hash, and the key is not at hand
+)
+
+// Part is one operand of a condition, with what it read.
+type Part struct {
+	Expression string `json:"expression"`
+	Result     Result `json:"result"`
+	Error      string `json:"error,omitempty"`
+	Reads      []Read `json:"reads,omitempty"`
+}
+
+// Read is a field that an expression reads, and its value. Without a value the event does not have it.
+type Read struct {
+	Path  string          `json:"path"`
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+// Timed is the time that the pipeline found in the event.
+type Timed struct {
+	Expression string `json:"expression"`
+	At         string `json:"at"`
+	Time       string `json:"time,omitempty"` // RFC 3339
+	Error      string `json:"error,omitempty"`
+	Reads      []Read `json:"reads,omitempty"`
+}
+
+// Action is the kind of a Change.
+type Action string
+
+// The actions.
+const (
+	ActionSet    Action = "set"
+	ActionRename Action = "rename"
+	ActionRemove Action = "remove"
+	ActionFail   Action = "fail" // the expression of set that made the event a dead letter
+)
+
+// Change is what a transform does with one field.
+type Change struct {
+	Action     Action          `json:"action"`
+	Field      string          `json:"field"`        // its name in the event
+	To         string          `json:"to,omitempty"` // its new name
+	Expression string          `json:"expression,omitempty"`
+	At         string          `json:"at,omitempty"`
+	Before     json.RawMessage `json:"before,omitempty"` // without one the event does not have it
+	After      json.RawMessage `json:"after,omitempty"`
+	Error      string          `json:"error,omitempty"`
+	Reads      []Read          `json:"reads,omitempty"` // of an expression that failed
+}
+
+// Routed is what one output makes of the event.
+type Routed struct {
+	Topic     string     `json:"topic"`
+	Taken     bool       `json:"taken"`
+	When      *Condition `json:"when,omitempty"`
+	KeyOf     string     `json:"key_expression,omitempty"`
+	Key       *string    `json:"key,omitempty"`
+	Partition *int32     `json:"partition,omitempty"`
+	Error     string     `json:"error,omitempty"`
+	Reads     []Read     `json:"reads,omitempty"` // of a key that failed
+}
+
+// ExplainedRecord is a record that is produced.
+type ExplainedRecord struct {
+	Topic      string          `json:"topic"`
+	Partition  int32           `json:"partition"`
+	Key        *string         `json:"key"`
+	DeadLetter bool            `json:"dead_letter,omitempty"`
+	Value      json.RawMessage `json:"value,omitempty"` // of an output: JSON
+	Text       *string         `json:"text,omitempty"`  // of a dead letter: the value as it came
+}

@@ -1,0 +1,118 @@
+package pipelinetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service"
+)
+
+// Outcome is how a case went.
+type Outcome struct {
+	Name string
+	At   string   // file:line of the case
+	Diff []string // what differs, as lines for a person; none: it passed
+}
+
+// Passed tells whether everything came as expected.
+func (o *Outcome) Passed() bool { return len(o.Diff) == 0 }
+
+// Run runs all cases with the pipeline file that the test file names. pipeline is what messages call that file. The
+// error is a *model.Error of class Misconfigured: the pipeline file is wrong, or the test file does not fit it.
+func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
+	spec, err := service.ParsePipeline(pipeline, src, func(name string) (string, bool) {
+		value, ok := f.environment[name]
+		return value, ok
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := service.NewProcessor(spec, service.Options{HashKey: f.hashKey})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.fit(p.Topics()); err != nil {
+		return nil, err
+	}
+	list := make([]Outcome, len(f.cases))
+	for i := range f.cases {
+		c := &f.cases[i]
+		list[i] = Outcome{Name: c.name, At: fmt.Sprintf("%s:%d", f.Name, c.at.Line), Diff: f.run(c, p, spec.Source.Topic)}
+	}
+	return list, nil
+}
+
+// fit checks that the topics in the test file are those of the pipeline, and fills the only one in where none is named.
+func (f *File) fit(topics []string) error {
+	outputs := topics[model.DeadLetters+1:]
+	for name, n := range f.partitions {
+		if !slices.Contains(topics, name) {
+			f.doc.Problem(n.at, "the pipeline does not write to %s%s; it writes to %s", name, nearest(name, topics), strings.Join(topics, ", "))
+		}
+	}
+	for i := range f.cases {
+		for j := range f.cases[i].output {
+			e := &f.cases[i].output[j]
+			switch {
+			case e.topic == "" && len(outputs) > 1:
+				f.doc.Problem(e.at, "topic is missing: the pipeline writes to %s", strings.Join(outputs, ", "))
+			case e.topic == "":
+				e.topic = outputs[0]
+			case !slices.Contains(outputs, e.topic):
+				f.doc.Problem(e.at, "the pipeline does not write to %s%s; it writes to %s", e.topic, nearest(e.topic, outputs), strings.Join(outputs, ", "))
+			}
+		}
+	}
+	return f.doc.Err()
+}
+
+func (f *File) partitionsOf(topic string) int32 {
+	if n, ok := f.partitions[topic]; ok {
+		return n.count
+	}
+	return f.everywhere
+}
+
+// run gives what differs. Records are compared topic by topic: between topics Kafka knows no order.
+func (f *File) run(c *testCase, p *service.Processor, source string) []string {
+	input := slices.Clone(c.input)
+	for i := range input {
+		input[i].Topic = source
+	}
+	records, result := service.Collect(p, input, f.now, f.partitionsOf)
+	d := diff{exact: c.exact}
+	topics := p.Topics()
+	for _, topic := range topics[model.DeadLetters+1:] {
+		d.records(topic, byTopic(c.output, topic), written(records, topic))
+	}
+	d.records("", byTopic(c.letters, ""), written(records, topics[model.DeadLetters]))
+	if c.filtered != nil && *c.filtered != result.Filtered {
+		d.add("filtered: expected %d, got %d", *c.filtered, result.Filtered)
+	}
+	if len(d.lines) > 0 {
+		d.fates(input, service.NewExplainer(p, f.partitionsOf), f.now)
+	}
+	return d.lines
+}
+
+func byTopic(all []expected, topic string) []*expected {
+	var list []*expected
+	for i := range all {
+		if all[i].topic == topic {
+			list = append(list, &all[i])
+		}
+	}
+	return list
+}
+
+func written(all []service.Written, topic string) []*service.Written {
+	var list []*service.Written
+	for i := range all {
+		if all[i].Topic == topic {
+			list = append(list, &all[i])
+		}
+	}
+	return list
+}
