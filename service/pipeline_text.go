@@ -11,13 +11,13 @@ import (
 	"data-stream-engine/model"
 )
 
-// MaxPipelineBytes is how large a pipeline file may be. Whoever reads one need not read more than a byte beyond.
+// MaxPipelineBytes is how large a pipeline file, or another file that is read like one, may be. Whoever reads one need not read more than a byte beyond.
 const MaxPipelineBytes = 256 << 10
 
 // What a pipeline file may ask of the YAML library, whose effort grows faster than the file: a hundred times what a
 // long file of a careful author has.
 const (
-	maxTokens = 10_000
+	maxTokens = 20_000
 	maxNested = 32 // brackets within brackets, lists within lists on one line
 )
 
@@ -35,21 +35,18 @@ type reader struct {
 
 func newReader(file string, src []byte) *reader {
 	r := &reader{file: file, lines: []string{""}, runes: map[int][]rune{}}
-	if len(src) > MaxPipelineBytes {
-		r.problem(model.Place{}, "a pipeline file has %d bytes at most, this one has more", MaxPipelineBytes)
-		return r
+	if len(src) <= MaxPipelineBytes { // a larger one is refused, without a look into it
+		r.src = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(src), "\ufeff"))
+		r.lines = strings.Split(r.src, "\n")
 	}
-	r.src = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(src), "\ufeff"))
-	r.lines = strings.Split(r.src, "\n")
-	r.encoding()
 	return r
 }
 
-// encoding reports the first thing in the file that is no text.
-func (r *reader) encoding() {
+// encoded reports the first thing in the file that is no text.
+func (r *reader) encoded() bool {
 	if strings.HasPrefix(r.src, "\xff\xfe") || strings.HasPrefix(r.src, "\xfe\xff") {
-		r.problem(model.Place{}, "a pipeline file is UTF-8 text, this one is UTF-16; save it as UTF-8")
-		return
+		r.problem(model.Place{}, "the file has to be UTF-8 text and is UTF-16; save it as UTF-8")
+		return false
 	}
 	for i, c := range r.src {
 		invalid := c == utf8.RuneError && !strings.HasPrefix(r.src[i:], "\ufffd")
@@ -59,18 +56,19 @@ func (r *reader) encoding() {
 		before := r.src[:i]
 		at := model.Place{Line: strings.Count(before, "\n") + 1, Column: utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
 		if invalid {
-			r.problem(at, "a pipeline file is UTF-8 text, the byte 0x%02x here is not", r.src[i])
+			r.problem(at, "the file has to be UTF-8 text, the byte 0x%02x here is not", r.src[i])
 		} else {
-			r.problem(at, "a pipeline file is text, the control character %U does not belong into it", c)
+			r.problem(at, "the file has to be text, the control character %U does not belong into it", c)
 		}
-		return
+		return false
 	}
+	return true
 }
 
 // bounded reports what would keep the YAML library busy for too long, or the stack growing.
 func (r *reader) bounded(tokens token.Tokens) bool {
 	if len(tokens) > maxTokens {
-		r.problem(tokenPlace(tokens[maxTokens]), "a pipeline file has %d words and signs at most, and they end here", maxTokens)
+		r.problem(tokenPlace(tokens[maxTokens]), "the file has more than %d words and signs up to here, which is too many", maxTokens)
 		return false
 	}
 	depth, line, entries := 0, 0, 0
