@@ -7,6 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"data-stream-engine/bench/ours"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 )
@@ -61,15 +62,15 @@ func (b *bench) commits(ctx context.Context, partitions int, every time.Duration
 	}
 	defer forget()
 	var busy *busyWatch
-	c, err := b.connect(func(way kafka.RoundTripper) kafka.RoundTripper {
+	c, err := ours.Connect([]string{b.bootstrap}, func(way kafka.RoundTripper) kafka.RoundTripper {
 		busy = &busyWatch{RoundTripper: way}
 		return busy
 	})
 	if err != nil {
 		return s, err
 	}
-	defer c.close()
-	t := transactions{bench: b, partitions: partitions, source: model.TopicPartition{Topic: topic}, producer: repository.NewProducer(c.client, c.retry, repository.NewPool(batchBytes),
+	defer c.Close()
+	t := transactions{bench: b, partitions: partitions, source: model.TopicPartition{Topic: topic}, producer: repository.NewProducer(c.Client, c.Retry, repository.NewPool(batchBytes),
 		repository.ProducerConfig{TransactionalID: "bench-commit", TransactionTimeout: 10 * time.Second})}
 	if err := t.producer.Init(ctx); err != nil {
 		return s, err
@@ -84,7 +85,7 @@ func (b *bench) commits(ctx context.Context, partitions int, every time.Duration
 		if i == warm-1 {
 			t.ahead, t.took = nil, nil
 			busy.waits = nil
-			c.observer.retries.Store(0)
+			c.Observer.Retries.Store(0)
 		}
 		if err := wait(ctx, every-time.Since(started)); err != nil {
 			return s, err
@@ -97,7 +98,7 @@ func (b *bench) commits(ctx context.Context, partitions int, every time.Duration
 			s.BackoffLate++
 		}
 	}
-	s.Retries = c.observer.retries.Load()
+	s.Retries = c.Observer.Retries.Load()
 	return s, nil
 }
 

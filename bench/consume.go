@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"data-stream-engine/bench/ours"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/recordbatch"
@@ -57,12 +58,12 @@ func (b *bench) verified(read func(context.Context, string) (digest, error)) fun
 
 func (b *bench) consumeOurs(ctx context.Context, topic string) (digest, error) {
 	var d digest
-	c, err := b.connect(nil)
+	c, err := ours.Connect([]string{b.bootstrap}, nil)
 	if err != nil {
 		return d, err
 	}
-	defer c.close()
-	source := repository.NewSource(c.client, c.observer, repository.SourceConfig{MaxBytes: fetchBytes, MaxBatchBytes: 64 << 20, Wait: commitInterval})
+	defer c.Close()
+	source := repository.NewSource(c.Client, c.Observer, repository.SourceConfig{MaxBytes: fetchBytes, MaxBatchBytes: 64 << 20, Wait: commitInterval})
 	from := map[model.TopicPartition]model.Position{}
 	for p := range b.partitions {
 		from[model.TopicPartition{Topic: topic, Partition: int32(p)}] = model.Position{}

@@ -1,6 +1,8 @@
-// Command bench measures what the engine costs on a real Kafka, beside kafka-go's Reader and Writer and franz-go: CPU
-// time per event, the time of a commit, and the whole process. It is a program and not a test: it asserts nothing about
-// time, since a shared machine has good and bad minutes, but an error or a lost event ends it.
+// Command bench measures what the engine costs on a real Kafka. Without a first word it compares the Kafka layer with
+// kafka-go's Reader and Writer and franz-go: CPU time per event, and the time of a commit. With the word pipeline it
+// compares whole services that do the same work as processes, catching up and at a steady rate. It is a program and not a
+// test: it asserts nothing about time, since a shared machine has good and bad minutes, but an error, a lost event or an
+// output that differs ends it.
 package main
 
 import (
@@ -14,18 +16,6 @@ import (
 	"time"
 )
 
-// options are what the person at the command line chose.
-type options struct {
-	bootstrap  string
-	only       string
-	events     int
-	rounds     int
-	partitions int
-	commits    int
-	profiles   string
-	out        string
-}
-
 // batchBytes is the size of a record batch: below the 1 MiB that topics take (max.message.bytes).
 const batchBytes = 1_000_000
 
@@ -34,10 +24,7 @@ const commitInterval = 100 * time.Millisecond
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	o, err := parse(os.Args[1:])
-	if err == nil {
-		err = run(ctx, o)
-	}
+	err := run(ctx, os.Args[1:])
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -47,44 +34,38 @@ func main() {
 	}
 }
 
-func parse(arguments []string) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.bootstrap, "bootstrap", os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "a Kafka broker with nothing else to do")
-	flags.StringVar(&o.only, "only", "", "parts to run, separated by commas: consume, produce, commit, engine (default all)")
-	flags.IntVar(&o.events, "events", 1_000_000, "events in each run")
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds; in each of them every client has one run")
-	flags.IntVar(&o.partitions, "partitions", 4, "partitions of the topics")
-	flags.IntVar(&o.commits, "commits", 200, "transactions in each series of commits")
-	flags.StringVar(&o.profiles, "profile", "", "folder for a CPU profile of each of our own runs (pprof)")
-	flags.StringVar(&o.out, "out", "", "write the report to this name, with .json and .md behind it")
-	return o, flags.Parse(arguments)
-}
-
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, arguments []string) error {
+	parse, measure := parseLayer, (*bench).layer
+	if len(arguments) > 0 && arguments[0] == "pipeline" {
+		parse, measure, arguments = parsePipeline, (*bench).pipeline, arguments[1:]
+	}
+	o, err := parse(arguments)
+	if err != nil {
+		return err
+	}
 	b, err := newBench(o)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	if o.wants("engine") {
-		if err := b.build(ctx); err != nil {
-			return err
-		}
-	}
+	return measure(b, ctx)
+}
+
+// layer measures the Kafka layer alone.
+func (b *bench) layer(ctx context.Context) error {
 	parts := []struct {
 		name string
 		run  func(context.Context) error
 	}{
-		{"consume", b.consume}, {"produce", b.produce}, {"commit", b.commit}, {"engine", b.engine},
+		{"consume", b.consume}, {"produce", b.produce}, {"commit", b.commit},
 	}
 	for _, part := range parts {
-		if !o.wants(part.name) {
+		if !b.wants(part.name) {
 			continue
 		}
 		if err := part.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	return b.report.write(o.out)
+	return write(b.out, b.report)
 }

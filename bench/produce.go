@@ -7,6 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"data-stream-engine/bench/ours"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/recordbatch"
@@ -65,11 +66,11 @@ func wait(ctx context.Context, d time.Duration) error {
 var origin = model.TopicPartition{Topic: "bench-source"}
 
 func (b *bench) produceOurs(ctx context.Context, topic string, codec recordbatch.Codec, transactional bool) error {
-	c, err := b.connect(nil)
+	c, err := ours.Connect([]string{b.bootstrap}, nil)
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	compressor, err := recordbatch.NewCompressor(codec)
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (b *bench) produceOurs(ctx context.Context, topic string, codec recordbatch
 	if transactional {
 		config.TransactionalID, config.TransactionTimeout = "bench-ours", 10*time.Second
 	}
-	p := repository.NewProducer(c.client, c.retry, repository.NewPool(batchBytes), config)
+	p := repository.NewProducer(c.Client, c.Retry, repository.NewPool(batchBytes), config)
 	if err := p.Init(ctx); err != nil {
 		return err
 	}

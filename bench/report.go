@@ -5,23 +5,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
 
-// report is everything that was measured, with what measured it.
+// header says what was measured, where and when.
+type header struct {
+	When     string   `json:"when"`
+	Command  string   `json:"command"`
+	Machine  machine  `json:"machine"`
+	Versions []string `json:"versions"`
+}
+
+// report is everything that was measured of the Kafka layer.
 type report struct {
-	When     string          `json:"when"`
-	Command  string          `json:"command"`
-	Machine  machine         `json:"machine"`
-	Versions []string        `json:"versions"`
+	header
+
 	Contests []contestReport `json:"contests,omitempty"`
 	Commits  []commitSeries  `json:"commits,omitempty"`
-	Engine   []processSample `json:"engine,omitempty"`
 }
 
 type machine struct {
@@ -45,23 +52,20 @@ type clientReport struct {
 	Samples []sample `json:"samples"`
 }
 
-func newReport(o options) *report {
-	r := &report{When: time.Now().UTC().Format(time.RFC3339), Command: "scripts/bench.sh", Machine: thisMachine()}
-	if o.events > 0 {
-		r.Command = fmt.Sprintf("scripts/bench.sh -events %d -rounds %d -partitions %d -commits %d", o.events, o.rounds, o.partitions, o.commits)
+func newHeader(o options) header {
+	h := header{When: time.Now().UTC().Format(time.RFC3339), Command: o.command, Machine: thisMachine()}
+	h.Versions = []string{"Kafka " + os.Getenv("KAFKA_VERSION"), runtime.Version()}
+	if commit, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil { // none in a tarball
+		h.Versions = append([]string{"data-stream-engine " + strings.TrimSpace(string(commit))}, h.Versions...)
 	}
-	if o.only != "" {
-		r.Command += " -only " + o.only
-	}
-	r.Versions = []string{"Kafka " + os.Getenv("KAFKA_VERSION"), runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
-			if d.Path == "github.com/segmentio/kafka-go" || d.Path == "github.com/twmb/franz-go" {
-				r.Versions = append(r.Versions, d.Path+" "+d.Version)
+			if slices.Contains([]string{"github.com/segmentio/kafka-go", "github.com/twmb/franz-go", "github.com/goccy/go-json"}, d.Path) {
+				h.Versions = append(h.Versions, d.Path+" "+d.Version)
 			}
 		}
 	}
-	return r
+	return h
 }
 
 func thisMachine() machine {
@@ -87,14 +91,14 @@ func (r *report) contest(c contest, samples [][]sample) {
 	r.Contests = append(r.Contests, report)
 }
 
-// write prints the report and, with a name, leaves it in two files.
-func (r *report) write(name string) error {
-	text := r.markdown()
+// write prints a report and, with a name, leaves it in two files.
+func write(name string, report interface{ markdown() []byte }) error {
+	text := report.markdown()
 	fmt.Printf("\n%s", text)
 	if name == "" {
 		return nil
 	}
-	numbers, err := json.MarshalIndent(r, "", "  ")
+	numbers, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (r *report) write(name string) error {
 
 func (r *report) markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Benchmark of %s\n\n`%s` on %s, %d cores, %s; load at the start %s. %s.\n", r.When, r.Command, r.Machine.CPU, r.Machine.Cores, r.Machine.OS, r.Machine.Load, strings.Join(r.Versions, ", "))
+	r.head(&b, "Benchmark of the Kafka layer")
 	fmt.Fprintf(&b, "CPU is user and system time of the process that runs the client; medians of rounds in alternation. Broker and clients share the machine: compare the ratios.\n")
 	for _, c := range r.Contests {
 		r.contestTable(&b, c)
@@ -121,22 +125,11 @@ func (r *report) markdown() []byte {
 			fmt.Fprintf(&b, "| %d ms | %d | %.1f | %.1f | %.1f | %d in %d | %.2f, %.2f | %d | %d |\n", s.EveryMillis, s.Partitions, s.P50, s.P99, s.AheadP50, s.Busy, s.Transactions, s.BackoffP50, s.BackoffMax, s.BackoffLate, s.Retries)
 		}
 	}
-	if len(r.Engine) > 0 {
-		fmt.Fprintf(&b, "\n## Whole engine: the shipped pipeline, exactly once, catching up\n\n| round | CPU us/event | events/s | peak MiB |\n|---|---|---|---|\n")
-		for i, s := range r.Engine {
-			fmt.Fprintf(&b, "| %d | %.3f | %.0f | %d |\n", i+1, s.CPU, s.Rate, s.Peak>>20)
-		}
-		of := func(get func(processSample) float64) float64 {
-			var values []float64
-			for _, s := range r.Engine {
-				values = append(values, get(s))
-			}
-			return percentile(values, 0.5)
-		}
-		fmt.Fprintf(&b, "| median | %.3f | %.0f | %.0f |\n", of(func(s processSample) float64 { return s.CPU }),
-			of(func(s processSample) float64 { return s.Rate }), of(func(s processSample) float64 { return float64(s.Peak >> 20) }))
-	}
 	return b.Bytes()
+}
+
+func (h *header) head(b *bytes.Buffer, title string) {
+	fmt.Fprintf(b, "# %s, %s\n\n`%s` on %s, %d cores, %s; load at the start %s. %s.\n", title, h.When, h.Command, h.Machine.CPU, h.Machine.Cores, h.Machine.OS, h.Machine.Load, strings.Join(h.Versions, ", "))
 }
 
 func (r *report) contestTable(b *bytes.Buffer, c contestReport) {
