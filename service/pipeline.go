@@ -17,7 +17,7 @@ func ParsePipeline(name string, src []byte, env func(string) (string, bool)) (*m
 
 func parsePipeline(name string, src []byte, env func(string) (string, bool)) (*pipelineFile, []reading, error) {
 	p := &pipelineFile{reader: newReader(name, src), spec: &model.Pipeline{File: name}}
-	root := p.document(src)
+	root := p.document()
 	if root == nil {
 		return nil, nil, p.problems.asError()
 	}

@@ -35,7 +35,9 @@ type reader struct {
 
 func newReader(file string, src []byte) *reader {
 	r := &reader{file: file, lines: []string{""}, runes: map[int][]rune{}}
-	if len(src) <= MaxPipelineBytes { // a larger one is refused, without a look into it
+	if len(src) > MaxPipelineBytes {
+		r.problem(model.Place{}, "a file has %d bytes at most, this one has more", MaxPipelineBytes)
+	} else {
 		r.src = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(src), "\ufeff"))
 		r.lines = strings.Split(r.src, "\n")
 	}

@@ -51,12 +51,8 @@ type pair struct {
 }
 
 // document reads the one document of a file. nil: there is none that can be looked at.
-func (r *reader) document(src []byte) (root *node) {
-	if len(src) > MaxPipelineBytes {
-		r.problem(model.Place{}, "a file has %d bytes at most, this one has more", MaxPipelineBytes)
-		return nil
-	}
-	if !r.encoded() {
+func (r *reader) document() (root *node) {
+	if len(r.problems) > 0 || !r.encoded() {
 		return nil
 	}
 	defer func() { // the YAML library panics on some broken input, which must not end the program
