@@ -102,7 +102,7 @@ func conditional(cond test, exp1, exp2 eval) eval {
 func coalescing(left, right eval) eval {
 	return func(e *Env) value {
 		v := left(e)
-		if v.kind == Nil {
+		if v.kind() == Nil {
 			return right(e)
 		}
 		return v

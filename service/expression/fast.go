@@ -15,14 +15,14 @@ func declined() value { return value{} }
 func same(_ *work, a value) value { return a }
 
 func fastEqual(_ *work, a, b value) value {
-	if a.kind != b.kind && (!a.is(Number) || !b.is(Number)) {
+	if a.kind() != b.kind() && (!a.is(Number) || !b.is(Number)) {
 		return ofBool(false)
 	}
 	switch {
-	case a.kind != b.kind:
-	case a.kind == Text:
-		return ofBool(a.text == b.text)
-	case a.kind == Float:
+	case a.kind() != b.kind():
+	case a.kind() == Text:
+		return ofBool(a.text() == b.text())
+	case a.kind() == Float:
 		return ofBool(a.float() == b.float())
 	case a.is(Nil | Bool | Int | Duration):
 		return ofBool(a.num == b.num)
@@ -34,18 +34,18 @@ func fastEqual(_ *work, a, b value) value {
 func fastOrder(holds func(c int) bool) func(*work, value, value) value {
 	return func(_ *work, a, b value) value {
 		switch {
-		case a.kind != b.kind:
-		case a.kind == Int, a.kind == Duration:
+		case a.kind() != b.kind():
+		case a.kind() == Int, a.kind() == Duration:
 			return ofBool(holds(cmp.Compare(a.int(), b.int())))
-		case a.kind == Float:
+		case a.kind() == Float:
 			return ofBool(holds(cmp.Compare(a.float(), b.float())))
-		case a.kind == Text:
-			return ofBool(holds(strings.Compare(a.text, b.text)))
-		case a.kind == Time:
+		case a.kind() == Text:
+			return ofBool(holds(strings.Compare(a.text(), b.text())))
+		case a.kind() == Time:
 			if c := cmp.Compare(a.int(), b.int()); c != 0 {
 				return ofBool(holds(c))
 			}
-			return ofBool(holds(cmp.Compare(a.nanos, b.nanos)))
+			return ofBool(holds(cmp.Compare(a.nanos(), b.nanos())))
 		}
 		return declined()
 	}
@@ -53,8 +53,8 @@ func fastOrder(holds func(c int) bool) func(*work, value, value) value {
 
 // fastIn looks into a constant list.
 func fastIn(w *work, a, b value) value {
-	list, ok := b.box.([]any)
-	if !ok {
+	list := b.list()
+	if list == nil {
 		return declined()
 	}
 	for _, v := range list {
@@ -66,7 +66,7 @@ func fastIn(w *work, a, b value) value {
 }
 
 func fastAdd(w *work, a, b value) value {
-	if a.kind == Text && b.kind == Text {
+	if a.kind() == Text && b.kind() == Text {
 		return fastConcat(w, a, b)
 	}
 	return fastArithmetic(a, b, addInts, func(x, y float64) float64 { return x + y })
@@ -84,7 +84,7 @@ func fastMultiply(_ *work, a, b value) value {
 func fastArithmetic(a, b value, ints func(x, y int64) (int64, error), floats func(x, y float64) float64) value {
 	switch {
 	case !a.is(Number) || !b.is(Number):
-	case a.kind == Int && b.kind == Int:
+	case a.kind() == Int && b.kind() == Int:
 		if i, err := ints(a.int(), b.int()); err == nil {
 			return ofInt(i)
 		}
@@ -110,7 +110,7 @@ func fastDivide(_ *work, a, b value) value {
 }
 
 func fastModulo(_ *work, a, b value) value {
-	if a.kind == Int && b.kind == Int && b.int() > 0 {
+	if a.kind() == Int && b.kind() == Int && b.int() > 0 {
 		return ofInt(a.int() % b.int())
 	}
 	return declined()
@@ -118,9 +118,9 @@ func fastModulo(_ *work, a, b value) value {
 
 func fastNegate(_ *work, a value) value {
 	switch {
-	case a.kind == Int && a.int() > 0:
+	case a.kind() == Int && a.int() > 0:
 		return ofInt(-a.int())
-	case a.kind == Float:
+	case a.kind() == Float:
 		return ofFloat(-a.float())
 	}
 	return declined()
@@ -129,14 +129,14 @@ func fastNegate(_ *work, a value) value {
 // fastGet is one step of a path through JSON that nobody has decoded.
 func fastGet(w *work, base, key value) value {
 	switch {
-	case base.kind == Nil:
+	case base.kind() == Nil:
 		return nilValue()
-	case base.box != nil:
-	case base.kind == Object && key.kind == Text:
-		raw, ok := projection.MemberOf(bytesOf(base.text), key.text)
+	case base.decoded():
+	case base.kind() == Object && key.kind() == Text:
+		raw, ok := projection.MemberOf(bytesOf(base.text()), key.text())
 		return w.found(raw, ok)
-	case base.kind == List && key.kind == Int && int64(int(key.int())) == key.int():
-		raw, ok := projection.ElementOf(bytesOf(base.text), int(key.int()))
+	case base.kind() == List && key.kind() == Int && int64(int(key.int())) == key.int():
+		raw, ok := projection.ElementOf(bytesOf(base.text()), int(key.int()))
 		return w.found(raw, ok)
 	}
 	return declined()
@@ -151,13 +151,13 @@ func (w *work) found(raw []byte, ok bool) value {
 
 func fastHas(_ *work, base, key value) value {
 	switch {
-	case base.box != nil:
+	case base.decoded():
 		return declined()
-	case base.kind == Object && key.kind == Text:
-		_, ok := projection.MemberOf(bytesOf(base.text), key.text)
+	case base.kind() == Object && key.kind() == Text:
+		_, ok := projection.MemberOf(bytesOf(base.text()), key.text())
 		return ofBool(ok)
-	case base.kind == List && key.kind == Int && int64(int(key.int())) == key.int():
-		_, ok := projection.ElementOf(bytesOf(base.text), int(key.int()))
+	case base.kind() == List && key.kind() == Int && int64(int(key.int())) == key.int():
+		_, ok := projection.ElementOf(bytesOf(base.text()), int(key.int()))
 		return ofBool(ok)
 	}
 	return declined()

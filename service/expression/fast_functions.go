@@ -16,8 +16,9 @@ import (
 func fastCase(from byte) func(*work, value) value {
 	return func(w *work, a value) value {
 		start := len(w.buf)
-		for i := range len(a.text) {
-			c := a.text[i]
+		text := a.text()
+		for i := range len(text) {
+			c := text[i]
 			if c >= utf8.RuneSelf {
 				w.buf = w.buf[:start]
 				return declined()
@@ -27,43 +28,45 @@ func fastCase(from byte) func(*work, value) value {
 			}
 			w.buf = append(w.buf, c)
 		}
+		if a.plain() {
+			return w.plain(start)
+		}
 		return w.text(start)
 	}
 }
 
 func fastText(f func(s, part string) string) func(*work, value, value) value {
-	return func(_ *work, a, b value) value { return ofText(f(a.text, b.text)) }
+	return func(_ *work, a, b value) value { return ofText(f(a.text(), b.text())) }
 }
 
 func fastTexts(f func(s, part string) bool) func(*work, value, value) value {
-	return func(_ *work, a, b value) value { return ofBool(f(a.text, b.text)) }
+	return func(_ *work, a, b value) value { return ofBool(f(a.text(), b.text())) }
 }
 
 func fastLength(_ *work, a value) value {
 	switch {
-	case a.kind == Text:
-		return ofInt(int64(utf8.RuneCountInString(a.text)))
-	case a.box == nil:
-		return declined()
+	case a.kind() == Text:
+		return ofInt(int64(utf8.RuneCountInString(a.text())))
+	case a.kind() == List && a.decoded():
+		return ofInt(int64(len(a.list())))
 	}
-	n, _ := length([]any{a.box})
-	return unboxed(n)
+	return declined()
 }
 
-func fastTrim(_ *work, a value) value { return ofText(strings.TrimSpace(a.text)) }
+func fastTrim(_ *work, a value) value { return ofText(strings.TrimSpace(a.text())) }
 
 func fastConcat(w *work, a, b value) value {
 	start := len(w.buf)
-	w.buf = append(append(w.buf, a.text...), b.text...)
+	w.buf = append(append(w.buf, a.text()...), b.text()...)
 	return w.text(start)
 }
 
 func fastString(w *work, a value) value {
-	if a.kind == Text {
+	if a.kind() == Text {
 		return a
 	}
 	start := len(w.buf)
-	switch a.kind {
+	switch a.kind() {
 	case Bool:
 		w.buf = strconv.AppendBool(w.buf, a.truth())
 	case Int:
@@ -78,9 +81,9 @@ func fastString(w *work, a value) value {
 
 func fastInt(_ *work, a value) value {
 	switch {
-	case a.kind == Int:
+	case a.kind() == Int:
 		return a
-	case a.kind == Float && a.float() < math.MaxInt64 && a.float() >= math.MinInt64:
+	case a.kind() == Float && a.float() < math.MaxInt64 && a.float() >= math.MinInt64:
 		return ofInt(int64(a.float()))
 	}
 	return declined()
@@ -95,7 +98,7 @@ func fastFloat(_ *work, a value) value {
 
 func fastRounded(f func(float64) float64) func(*work, value) value {
 	return func(_ *work, a value) value {
-		if a.kind == Float {
+		if a.kind() == Float {
 			return ofFloat(f(a.float()))
 		}
 		return a
@@ -103,17 +106,44 @@ func fastRounded(f func(float64) float64) func(*work, value) value {
 }
 
 func fastMaskIP(w *work, a value) value {
-	addr, err := netip.ParseAddr(a.text)
+	text := a.text()
+	start := len(w.buf)
+	if n := ipv4Network(text); n > 0 {
+		w.buf = append(append(w.buf, text[:n]...), '0')
+		return w.plain(start)
+	}
+	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
 		return declined()
 	}
-	prefix, ok := network(addr.Unmap())
+	masked, ok := network(addr.Unmap())
 	if !ok {
 		return declined()
 	}
-	start := len(w.buf)
-	w.buf = prefix.AppendTo(w.buf)
+	w.buf = masked.AppendTo(w.buf)
 	return w.text(start)
+}
+
+// ipv4Network is the length of the first three numbers of an IPv4 address with their dots; 0 when s is none.
+func ipv4Network(s string) (n int) {
+	dots, digits, number := 0, 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && digits > 0 && dots < 3:
+			dots, digits, number, n = dots+1, 0, 0, i+1
+		case c-'0' > 9, digits > 0 && number == 0: // no digit, or a number that starts with 0
+			return 0
+		default:
+			digits, number = digits+1, number*10+int(c-'0')
+			if number > 255 {
+				return 0
+			}
+		}
+	}
+	if dots < 3 || digits == 0 {
+		return 0
+	}
+	return n
 }
 
 // fastHash is hash with the one HMAC of this work, so that its key is not prepared again for every event.
@@ -125,19 +155,19 @@ func (s *signer) fastHash(w *work, a value) value {
 		w.signer, w.mac = s, hmac.New(sha256.New, s.secret)
 	}
 	start := len(w.buf)
-	if a.kind == Int {
+	if a.kind() == Int {
 		w.buf = strconv.AppendInt(w.buf, a.int(), 10)
 		w.mac.Reset()
 		w.mac.Write(w.buf[start:])
 		w.buf = w.buf[:start]
 	} else {
 		w.mac.Reset()
-		w.mac.Write(bytesOf(a.text))
+		w.mac.Write(bytesOf(a.text()))
 	}
 	w.digest = w.mac.Sum(w.digest[:0])
 	w.buf = append(w.buf, s.prefix...)
 	w.buf = hex.AppendEncode(w.buf, w.digest[:hashBytes])
-	return w.text(start)
+	return w.plain(start)
 }
 
 // minute is a minute of RFC 3339 as it was last written: events that follow each other mostly lie in the same one.
@@ -146,16 +176,22 @@ type minute struct {
 	text   []byte
 }
 
+// The seconds of the years 0 to 9999, which RFC 3339 can write.
+const (
+	firstSecond = -62167219200
+	lastSecond  = 253402300799
+)
+
 // fastRFC3339 writes whole seconds in UTC.
 func fastRFC3339(w *work, a value) value {
-	if a.kind != Int {
+	if a.kind() != Int {
 		return declined()
 	}
-	t := fromInt(a.int())
-	if t.Nanosecond() != 0 || t.Year() < 0 || t.Year() > 9999 {
+	seconds, ok := wholeSeconds(a.int())
+	if !ok || seconds < firstSecond || seconds > lastSecond {
 		return declined()
 	}
-	number, second := t.Unix()/60, t.Unix()%60
+	number, second := seconds/60, seconds%60
 	if second < 0 {
 		number, second = number-1, second+60
 	}
@@ -167,11 +203,22 @@ func fastRFC3339(w *work, a value) value {
 	w.buf = append(w.buf, w.minute.text...)
 	const secondsAt = len("2006-01-02T15:04:")
 	w.buf[start+secondsAt], w.buf[start+secondsAt+1] = byte('0'+second/10), byte('0'+second%10)
-	return w.text(start)
+	return w.plain(start)
+}
+
+// wholeSeconds are the seconds since 1970 of a time as EventTime reads it, when there is no fraction.
+func wholeSeconds(i int64) (seconds int64, ok bool) {
+	switch m := magnitude(i); {
+	case m < 1e11:
+		return i, true
+	case m < 1e14:
+		return i / 1e3, i%1e3 == 0
+	}
+	return 0, false
 }
 
 func fastUnix(_ *work, a value) value {
-	switch a.kind {
+	switch a.kind() {
 	case Int:
 		return ofInt(fromInt(a.int()).Unix())
 	case Time:

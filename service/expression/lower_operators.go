@@ -128,6 +128,6 @@ func (l *lowering) matches(n *ast.BinaryNode) (ast.Node, Kind) {
 	}
 	f := &function{name: "matches", key: "matches " + pattern.Value, params: []Kind{Text}, result: Bool,
 		call: func(args []any) (any, error) { return re.MatchString(args[0].(string)), nil },
-		one:  func(_ *work, a value) value { return ofBool(re.MatchString(a.text)) }}
+		one:  func(_ *work, a value) value { return ofBool(re.MatchString(a.text())) }}
 	return l.call(n, f, []ast.Node{left}, []Kind{lk})
 }

@@ -6,52 +6,84 @@ import (
 	"unsafe"
 )
 
-// value is what compiled expressions pass on: any value of the language in the same few words, so that none of them
-// is put on the heap. The zero value says that an evaluation failed; why is in the work's err.
+// value is what compiled expressions pass on: any value of the language in three words, so that the compiler keeps it
+// in registers (it does so for structs of up to four fields) and off the heap. The zero value says that an evaluation
+// failed; why is in the work's err.
 type value struct {
-	kind  Kind
-	nanos int32  // Time: within its second
-	num   uint64 // Bool: 0 or 1; Int; Float: its bits; Duration; Time: seconds since 1970
-	text  string // Text; List and Object: their JSON, unless box has them decoded
-	box   any    // List: []any; Object: map[string]any; Time: *time.Location, nil for UTC
+	tag uint64         // the Kind; isDecoded; isPlain; above nanosShift the nanoseconds within the second of a Time
+	num uint64         // Bool: 0 or 1; Int; Float: its bits; Duration; Time: seconds since 1970; else the length of ref
+	ref unsafe.Pointer // Time: *time.Location, nil for UTC; else the bytes of a Text, or of the JSON of a List or an Object
 }
 
-func nilValue() value             { return value{kind: Nil} }
-func ofInt(i int64) value         { return value{kind: Int, num: uint64(i)} }
-func ofFloat(f float64) value     { return value{kind: Float, num: math.Float64bits(f)} }
-func ofText(s string) value       { return value{kind: Text, text: s} }
+const (
+	isDecoded  = 1 << 16 // List, Object: ref is a *any
+	isPlain    = 1 << 17 // Text: nothing in it has to be escaped in JSON
+	nanosShift = 32
+)
+
+func (v value) kind() Kind        { return Kind(v.tag) }
+func (v value) decoded() bool     { return v.tag&isDecoded != 0 }
+func (v value) plain() bool       { return v.tag&isPlain != 0 }
+func (v value) nanos() int64      { return int64(v.tag >> nanosShift) }
+func nilValue() value             { return value{tag: uint64(Nil)} }
+func ofInt(i int64) value         { return value{tag: uint64(Int), num: uint64(i)} }
+func ofFloat(f float64) value     { return value{tag: uint64(Float), num: math.Float64bits(f)} }
+func ofText(s string) value       { return ofBytes(Text, s) }
 func (v value) int() int64        { return int64(v.num) }
 func (v value) float() float64    { return math.Float64frombits(v.num) }
 func (v value) truth() bool       { return v.num != 0 }
-func (v value) failed() bool      { return v.kind == 0 }
-func (v value) is(kind Kind) bool { return v.kind&kind != 0 }
+func (v value) failed() bool      { return v.tag == 0 }
+func (v value) is(kind Kind) bool { return v.kind()&kind != 0 }
+
+func ofBytes(kind Kind, s string) value {
+	return value{tag: uint64(kind), num: uint64(len(s)), ref: unsafe.Pointer(unsafe.StringData(s))}
+}
+
+// plainText is a text in which nothing has to be escaped.
+func plainText(s string) value {
+	v := ofText(s)
+	v.tag |= isPlain
+	return v
+}
+
+// text is what ofBytes was given.
+func (v value) text() string { return unsafe.String((*byte)(v.ref), int(v.num)) }
+
+// list is a List that was decoded, nil when it is still JSON.
+func (v value) list() []any {
+	if !v.decoded() {
+		return nil
+	}
+	list, _ := (*(*any)(v.ref)).([]any)
+	return list
+}
 
 func ofBool(b bool) value {
 	if b {
-		return value{kind: Bool, num: 1}
+		return value{tag: uint64(Bool), num: 1}
 	}
-	return value{kind: Bool}
+	return value{tag: uint64(Bool)}
 }
 
 func ofTime(t time.Time) value {
-	v := value{kind: Time, num: uint64(t.Unix()), nanos: int32(t.Nanosecond())}
+	v := value{tag: uint64(Time) | uint64(t.Nanosecond())<<nanosShift, num: uint64(t.Unix())}
 	if l := t.Location(); l != time.UTC {
-		v.box = l
+		v.ref = unsafe.Pointer(l)
 	}
 	return v
 }
 
 func (v value) time() time.Time {
-	t := time.Unix(int64(v.num), int64(v.nanos))
-	if l, ok := v.box.(*time.Location); ok {
-		return t.In(l)
+	t := time.Unix(int64(v.num), v.nanos())
+	if v.ref != nil {
+		return t.In((*time.Location)(v.ref))
 	}
 	return t.UTC()
 }
 
 // number is an Int or a Float as a float64.
 func (v value) number() float64 {
-	if v.kind == Int {
+	if v.kind() == Int {
 		return float64(v.int())
 	}
 	return v.float()
@@ -59,7 +91,7 @@ func (v value) number() float64 {
 
 // boxed is v in the form that functions on any values take. Texts still lie in the memory of the event.
 func (v value) boxed() any {
-	switch v.kind {
+	switch v.kind() {
 	case Bool:
 		return v.truth()
 	case Int:
@@ -67,18 +99,18 @@ func (v value) boxed() any {
 	case Float:
 		return v.float()
 	case Text:
-		return v.text
+		return v.text()
 	case Time:
 		return v.time()
 	case Duration:
 		return time.Duration(v.num)
 	case Beyond:
-		return beyond(v.text)
+		return beyond(v.text())
 	case List, Object:
-		if v.box != nil {
-			return v.box
+		if v.decoded() {
+			return *(*any)(v.ref)
 		}
-		return decode(bytesOf(v.text))
+		return decode(bytesOf(v.text()))
 	}
 	return nil
 }
@@ -99,15 +131,19 @@ func unboxed(v any) value {
 	case time.Time:
 		return ofTime(v)
 	case time.Duration:
-		return value{kind: Duration, num: uint64(v)}
+		return value{tag: uint64(Duration), num: uint64(v)}
 	case []any:
-		return value{kind: List, box: v}
+		return ofDecoded(List, v)
 	case map[string]any:
-		return value{kind: Object, box: v}
+		return ofDecoded(Object, v)
 	case beyond:
-		return value{kind: Beyond, text: string(v)}
+		return ofBytes(Beyond, string(v))
 	}
 	return nilValue()
+}
+
+func ofDecoded(kind Kind, v any) value {
+	return value{tag: uint64(kind) | isDecoded, ref: unsafe.Pointer(&v)}
 }
 
 // view is b as a string that lies in the same memory: it is valid for as long as nobody writes to b.

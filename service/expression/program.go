@@ -55,7 +55,7 @@ func (p *Program) RunBool(env *Env) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case v.kind != Bool:
+	case v.kind() != Bool:
 		return false, &Error{Line: 1, Column: 1, Message: "a condition is true or false, this one is " + Describe(v.boxed())}
 	}
 	return v.truth(), nil
@@ -83,13 +83,13 @@ func (p *Program) AppendText(env *Env, dst []byte) ([]byte, Kind, error) {
 	switch {
 	case err != nil:
 		return dst, 0, err
-	case v.kind == Text:
-		return append(dst, v.text...), Text, nil
-	case v.kind == Nil:
+	case v.kind() == Text:
+		return append(dst, v.text()...), Text, nil
+	case v.kind() == Nil:
 		return dst, Nil, nil
 	}
 	dst, err = env.append(dst, v)
-	return dst, v.kind, err
+	return dst, v.kind(), err
 }
 
 // RunTime is the value as EventTime reads it.
@@ -98,7 +98,7 @@ func (p *Program) RunTime(env *Env) (time.Time, error) {
 	switch {
 	case err != nil:
 		return time.Time{}, err
-	case v.kind == Int:
+	case v.kind() == Int:
 		return fromInt(v.int()), nil
 	}
 	return EventTime(v.boxed())
@@ -109,7 +109,7 @@ func (p *Program) value(env *Env) (value, error) {
 		return p.machine(env)
 	}
 	v := p.eval(env)
-	switch v.kind {
+	switch v.kind() {
 	case 0:
 		return v, env.err
 	case Beyond:
@@ -126,7 +126,7 @@ func (p *Program) machine(env *Env) (value, error) {
 		return value{}, asError(err)
 	}
 	v := unboxed(result)
-	if v.kind == Beyond {
+	if v.kind() == Beyond {
 		return v, outOfRange(v)
 	}
 	return v, nil

@@ -39,12 +39,15 @@ func (w *work) setNow(t time.Time) {
 // text ends a text that was begun at from in buf.
 func (w *work) text(from int) value { return ofText(view(w.buf[from:])) }
 
+// plain ends a text in which nothing has to be escaped.
+func (w *work) plain(from int) value { return plainText(view(w.buf[from:])) }
+
 // load is the value of a span of JSON.
 func (w *work) load(raw []byte, kind projection.Kind) value {
 	switch kind {
 	case projection.Text:
 		if s := view(raw[1 : len(raw)-1]); utf8.ValidString(s) {
-			return ofText(s)
+			return plainText(s)
 		}
 		return w.unescaped(raw)
 	case projection.Escaped:
@@ -58,9 +61,9 @@ func (w *work) load(raw []byte, kind projection.Kind) value {
 	case projection.False:
 		return ofBool(false)
 	case projection.List:
-		return value{kind: List, text: view(raw)}
+		return ofBytes(List, view(raw))
 	case projection.Object:
-		return value{kind: Object, text: view(raw)}
+		return ofBytes(Object, view(raw))
 	}
 	return nilValue()
 }
@@ -96,14 +99,14 @@ func integer(raw []byte) value {
 func float(raw []byte) value {
 	f, err := strconv.ParseFloat(view(raw), 64)
 	if err != nil {
-		return value{kind: Beyond, text: view(raw)}
+		return ofBytes(Beyond, view(raw))
 	}
 	return ofFloat(f)
 }
 
 // append writes the JSON of a value. What still is the JSON that it came as is copied byte for byte.
 func (w *work) append(dst []byte, v value) ([]byte, error) {
-	switch v.kind {
+	switch v.kind() {
 	case Nil:
 		return append(dst, "null"...), nil
 	case Bool:
@@ -111,14 +114,17 @@ func (w *work) append(dst []byte, v value) ([]byte, error) {
 	case Int:
 		return strconv.AppendInt(dst, v.int(), 10), nil
 	case Text:
-		return appendText(dst, v.text), nil
+		if v.plain() {
+			return append(append(append(dst, '"'), v.text()...), '"'), nil
+		}
+		return appendText(dst, v.text()), nil
 	case Time:
 		if v == w.now {
 			return append(dst, w.nowJSON...), nil
 		}
 	case List, Object:
-		if v.box == nil {
-			return append(dst, v.text...), nil
+		if !v.decoded() {
+			return append(dst, v.text()...), nil
 		}
 	case 0:
 		return dst, errors.New("there is no value")
