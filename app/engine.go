@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -65,7 +66,7 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 	return handler.NewEngine(handler.Config{
 		Group: groupID, InstanceID: s.Engine.InstanceID, ExactlyOnce: s.Engine.ExactlyOnce(),
 		CommitInterval: s.Engine.CommitInterval, CommitMaxRecords: s.Engine.CommitMaxRecords, CommitMaxBytes: int(s.Engine.CommitMaxBytes),
-		TransactionTimeout: s.Engine.TransactionTimeout, ShutdownTimeout: s.Engine.ShutdownTimeout,
+		TransactionTimeout: s.Engine.TransactionTimeout, ShutdownTimeout: s.Engine.ShutdownTimeout, Workers: runtime.GOMAXPROCS(0),
 	}, ports, processor, watch, log), nil
 }
 

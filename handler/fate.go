@@ -126,20 +126,24 @@ func (e *Engine) prepare(ctx context.Context) error {
 }
 
 func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
-	outbox, err := e.writer.NewOutbox(ctx, member.Partitions)
-	if err != nil {
-		return nil, err
-	}
 	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
 	if err != nil {
 		return nil, err
+	}
+	workers := make([]*worker, min(e.cfg.Workers, len(member.Partitions)))
+	for i := range workers {
+		outbox, err := e.writer.NewOutbox(ctx, member.Partitions)
+		if err != nil {
+			return nil, err
+		}
+		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox}
 	}
 	stream, err := e.ports.Source.Open(ctx, start.Positions)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		Engine: e, member: member, stream: stream, outbox: outbox, processor: e.processor, stopped: ctx,
+		Engine: e, member: member, stream: stream, workers: workers, owners: map[model.TopicPartition]*worker{}, stopped: ctx,
 		positions: start.Positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(),
 		committer: &committer{Engine: e, member: member, processor: e.processor.Clone(), outbox: spare},
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	CommitMaxBytes     int
 	TransactionTimeout time.Duration
 	ShutdownTimeout    time.Duration
+	Workers            int // how many partitions are processed at a time at most
 }
 
 // Engine moves events from the source to the outputs, and commits what it has done.
@@ -49,13 +50,6 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 	return e
 }
 
-// flushBytes is how much output is collected before it is produced, though its transaction goes on.
-const flushBytes = 2 << 20
-
-// chunk is how many messages are processed between two looks at the limits, flushBytes of them at most: a batch may
-// hold many more bytes than were fetched of it.
-const chunk = 2000
-
 // consume lives through one assignment, batch by batch, until the group takes it back, the engine stops, or something
 // fails. What was processed by then is handed to the committer.
 func (r *run) consume(ctx context.Context) error {
@@ -64,10 +58,8 @@ func (r *run) consume(ctx context.Context) error {
 		if err != nil {
 			return r.ended(err)
 		}
-		for i := range fetched.Parts {
-			if err := r.process(&fetched.Parts[i]); err != nil {
-				return err
-			}
+		if err := r.process(fetched); err != nil {
+			return err
 		}
 		fetched.Release()
 		if r.due(fetched) {
@@ -100,35 +92,62 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	return nil, err
 }
 
-// process runs the messages of one partition through the pipeline and into the outbox.
-func (r *run) process(part *model.FetchedPartition) error {
-	records := part.Open()
-	for more := true; more; {
-		started := time.Now()
-		room := min(flushBytes, r.cfg.CommitMaxBytes-r.pending.bytes)
-		next := bounded{Records: records, left: min(chunk, r.limit.get()-r.pending.result.Consumed), room: room, begin: r.begin}
-		result := r.processor.Process(&next, r.outbox, started)
-		if next.err != nil {
-			return next.err
+// process runs what was fetched through the pipeline and into the outboxes: in rounds, between which it looks at the
+// limits of the transaction.
+func (r *run) process(fetched *model.Fetch) error {
+	if err := r.spread(fetched); err != nil {
+		return err
+	}
+	for {
+		workers, share := r.busy()
+		if len(workers) == 0 {
+			return nil
 		}
-		more = next.full()
-		r.pending.bytes += room - next.room
-		r.pending.add(result, time.Since(started), next.oldest)
-		r.move(part, records.NextOffset())
+		started := time.Now()
+		round(workers, share, r.begin)
+		r.pending.took += time.Since(started)
+		for _, w := range workers {
+			if err := r.add(w); err != nil {
+				return err
+			}
+		}
 		if err := r.relieve(); err != nil {
 			return err
 		}
 	}
-	return r.bad(part, records)
 }
 
-// relieve produces what has been collected once that is much, and commits when a limit is reached.
+// add counts what a worker did in the last round, moves the positions, and deals with batches that it could not read.
+func (r *run) add(w *worker) error {
+	if w.did.err != nil {
+		return w.did.err
+	}
+	if w.did.result.Consumed > 0 {
+		if err := r.begin(); err != nil {
+			return err
+		}
+	}
+	r.pending.add(&w.did)
+	for _, p := range w.did.touched {
+		r.owners[p.TopicPartition] = w
+		r.move(p.FetchedPartition, p.records.NextOffset())
+		if !p.ended {
+			continue
+		}
+		if err := r.bad(w, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relieve commits when a limit is reached, and produces what has been collected once that is much.
 func (r *run) relieve() error {
 	if r.pending.result.Consumed >= r.limit.get() || r.pending.bytes >= r.cfg.CommitMaxBytes {
 		return r.commit()
 	}
-	if r.outbox.Bytes() >= flushBytes {
-		return r.hand(step{records: r.pending.result.Consumed, parcel: r.outbox.Take()})
+	if r.collected() {
+		return r.flush()
 	}
 	return nil
 }
@@ -152,5 +171,5 @@ func (r *run) commit() error {
 	r.open, r.committed = false, time.Now()
 	done := r.pending
 	r.pending = r.blank()
-	return r.hand(step{records: done.result.Consumed, parcel: r.outbox.Take(), commit: &done})
+	return r.hand(step{records: done.result.Consumed, parcel: r.take(), commit: &done})
 }

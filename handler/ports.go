@@ -65,10 +65,10 @@ type Transaction interface {
 // Outbox collects output records. One goroutine uses it.
 type Outbox interface {
 	service.Sink
-	// Bytes is the size of what was collected since the last Take.
+	// Bytes is the size of what was collected since the last hand-over.
 	Bytes() int
-	// Take hands it over.
-	Take() model.Parcel
+	// AppendTo hands it over, behind what the parcel of another outbox of the same writer holds; nil is an empty one.
+	AppendTo(p model.Parcel) model.Parcel
 }
 
 // Writer is a producer and the outboxes whose parcels it writes.

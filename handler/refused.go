@@ -28,7 +28,7 @@ func (c *committer) produce(ctx context.Context, parcel model.Parcel) error {
 				return err
 			}
 		}
-		refused, err = c.outbox.Take().Produce(ctx)
+		refused, err = c.outbox.AppendTo(nil).Produce(ctx)
 	}
 	return err
 }

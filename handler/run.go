@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service"
 )
 
 // idle is how long the engine waits for messages before it says that it is alive.
@@ -17,11 +16,12 @@ type run struct {
 	*Engine
 	member    model.Assignment
 	stream    Stream
-	outbox    Outbox
-	processor *service.Processor
 	committer *committer
 	stopped   context.Context // ends when no more is to be fetched
 
+	workers   []*worker
+	several   bool                             // of them are at work, not the first one alone
+	owners    map[model.TopicPartition]*worker // through whom a partition's messages went since the last take
 	positions map[model.TopicPartition]model.Position
 	faults    map[model.TopicPartition]fault
 
@@ -45,43 +45,11 @@ func (r *run) blank() batch {
 	return batch{positions: make(map[model.TopicPartition]model.Position, len(r.positions))}
 }
 
-func (b *batch) add(result model.Result, took time.Duration, oldest int64) {
-	b.result.Add(result)
-	b.took += took
-	if oldest > 0 && (b.oldest == 0 || oldest < b.oldest) {
-		b.oldest = oldest
-	}
+func (b *batch) add(did *deed) {
+	b.result.Add(did.result)
+	b.bytes += did.bytes
+	b.oldest = older(b.oldest, did.oldest)
 }
-
-// bounded yields a limited number of messages and bytes, and begins with the first one: what holds nothing for us, such
-// as the markers of other people's transactions, opens none of ours.
-type bounded struct {
-	model.Records
-	left   int   // messages
-	room   int   // bytes; the last message may go beyond
-	oldest int64 // timestamp
-	begin  func() error
-	err    error // of begin
-}
-
-// Next implements service.Messages.
-func (b *bounded) Next(m *model.Message) bool {
-	if b.full() || b.err != nil || !b.Records.Next(m) {
-		return false
-	}
-	if b.err = b.begin(); b.err != nil {
-		return false
-	}
-	b.left--
-	b.room -= len(m.Key) + len(m.Value)
-	if b.oldest == 0 || m.Timestamp < b.oldest {
-		b.oldest = m.Timestamp
-	}
-	return true
-}
-
-// full tells that the limit ended the messages, not the fetched bytes.
-func (b *bounded) full() bool { return b.left <= 0 || b.room <= 0 }
 
 // begin makes sure that a transaction is open. The first message of one starts its clock, and its requests go ahead
 // while the message is processed.
@@ -146,12 +114,12 @@ type fault struct {
 const faultTries = 3
 
 // bad deals with a batch that cannot be read: fetched again at first, then a dead letter that names its offsets.
-func (r *run) bad(part *model.FetchedPartition, records model.Records) error {
+func (r *run) bad(w *worker, p *reading) error {
 	var b *model.BadBatch
-	if !errors.As(records.Err(), &b) {
+	if !errors.As(p.records.Err(), &b) {
 		return nil
 	}
-	tp := part.TopicPartition
+	tp := p.TopicPartition
 	f := r.faults[tp]
 	if f.offset != b.FirstOffset {
 		f = fault{offset: b.FirstOffset}
@@ -167,12 +135,12 @@ func (r *run) bad(part *model.FetchedPartition, records model.Records) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	last := max(min(b.LastOffset, part.HighWatermark-1), b.FirstOffset)
+	last := max(min(b.LastOffset, p.HighWatermark-1), b.FirstOffset)
 	log.Error().Str("code", b.Code).Msg("a record batch cannot be read: a dead letter without its content names its offsets")
 	m := model.Message{Topic: tp.Topic, Partition: tp.Partition, Offset: b.FirstOffset, Timestamp: time.Now().UnixMilli()}
-	r.processor.DeadRange(r.outbox, &m, last, model.Reason{Stage: model.StageDecode, Code: b.Code, Message: b.Error()}, time.Now())
+	w.processor.DeadRange(w.outbox, &m, last, model.Reason{Stage: model.StageDecode, Code: b.Code, Message: b.Error()}, time.Now())
 	r.pending.result.DeadLetters++
-	r.move(part, last+1)
+	r.move(p.FetchedPartition, last+1)
 	r.stream.Seek(tp, last+1)
 	return nil
 }

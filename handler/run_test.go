@@ -82,9 +82,9 @@ func TestBoundedBeginsNothingForNothing(t *testing.T) {
 func TestBatchKnowsItsOldestMessage(t *testing.T) {
 	var b batch
 	for _, oldest := range []int64{0, 500, 300, 0, 400} { // 0: no message
-		b.add(model.Result{Consumed: 1}, time.Second, oldest)
+		b.add(&deed{result: model.Result{Consumed: 1}, bytes: 2, oldest: oldest})
 	}
-	if b.oldest != 300 || b.result.Consumed != 5 || b.took != 5*time.Second {
+	if b.oldest != 300 || b.result.Consumed != 5 || b.bytes != 10 {
 		t.Errorf("%+v", b)
 	}
 }

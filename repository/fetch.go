@@ -89,29 +89,3 @@ func readFetch(body []byte, parts []fetched) ([]fetched, error) {
 	}
 	return parts, nil
 }
-
-// records is a read of one fetched partition, through the stream's one reader.
-type records struct {
-	*recordbatch.Reader
-	model.TopicPartition
-}
-
-func (s *Stream) records(f *fetched, from int64) model.Records {
-	s.reader.Reset(f.set, from, f.aborted)
-	return records{s.reader, f.TopicPartition}
-}
-
-// Next implements model.Records.
-func (r records) Next(m *model.Message) bool {
-	m.Topic, m.Partition = r.Topic, r.Partition
-	return r.Reader.Next(m)
-}
-
-// Err implements model.Records.
-func (r records) Err() error {
-	var bad *recordbatch.BatchError
-	if err := r.Reader.Err(); errors.As(err, &bad) {
-		return &model.BadBatch{TopicPartition: r.TopicPartition, FirstOffset: bad.FirstOffset, LastOffset: bad.LastOffset, Code: bad.Code, Err: bad.Err}
-	}
-	return nil
-}

@@ -195,7 +195,7 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 		f.Bytes += len(got.set)
 		f.Parts = append(f.Parts, model.FetchedPartition{
 			TopicPartition: got.TopicPartition, Version: c.version, HighWatermark: got.stable, Bytes: len(got.set),
-			Open: func() model.Records { return l.s.records(got, c.offset) },
+			Open: func() model.Records { return l.s.readers.open(got, c.offset) },
 		})
 	}
 	return failed

@@ -14,6 +14,7 @@ type Outgoing struct {
 	model.TopicPartition
 	Batch   *recordbatch.Builder
 	sources []model.TopicPartition // what the Source of an origin counts
+	packed  chan error             // says that the batch is compressed; nil: nobody was asked to
 }
 
 // record is record i of the batch with the place of the event that it came from.
@@ -112,7 +113,7 @@ func (o *Outbox) Open(topic int, partition int32, m *model.Message, key []byte, 
 	if s.batch == nil {
 		s.batch = o.pool.get()
 	} else if s.batch.Len()+len(key)+bound > o.limit && !s.batch.Empty() {
-		o.full = append(o.full, Outgoing{s.partition, s.batch, o.sources})
+		o.full = append(o.full, Outgoing{TopicPartition: s.partition, Batch: s.batch, sources: o.sources})
 		s.batch = o.pool.get()
 	}
 	o.open = s
@@ -160,7 +161,13 @@ func (p Parcel) Produce(ctx context.Context) ([]model.Refused, error) {
 }
 
 // Take hands over what was collected, each partition's batches in order.
-func (o *Outbox) Take() model.Parcel {
+func (o *Outbox) Take() model.Parcel { return o.AppendTo(nil) }
+
+// AppendTo is Take behind what the parcel of another outbox of the same producer holds; nil is an empty one.
+func (o *Outbox) AppendTo(p model.Parcel) model.Parcel {
+	if first, ok := p.(Parcel); ok {
+		return Parcel{o.producer, append(first.batches, o.take()...)}
+	}
 	return Parcel{o.producer, o.take()}
 }
 
@@ -170,7 +177,7 @@ func (o *Outbox) take() []Outgoing {
 		for j := range o.topics[i].slots {
 			s := &o.topics[i].slots[j]
 			if s.batch != nil && !s.batch.Empty() {
-				out = append(out, Outgoing{s.partition, s.batch, o.sources})
+				out = append(out, Outgoing{TopicPartition: s.partition, Batch: s.batch, sources: o.sources})
 				s.batch = nil
 			}
 		}

@@ -39,6 +39,7 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Ref
 	}
 	var refused []model.Refused
 	for len(batches) > 0 {
+		p.compress(batches)
 		var round, rest []Outgoing
 		inRound := map[model.TopicPartition]bool{}
 		for _, b := range batches {
@@ -49,9 +50,9 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Ref
 			inRound[b.TopicPartition] = true
 			round = append(round, b)
 		}
-		for _, b := range round {
-			if err := b.Batch.Compress(p.cfg.Compressor); err != nil {
-				return nil, fmt.Errorf("compress a batch for %s: %w", b.Topic, err)
+		for i := range round {
+			if err := round[i].ready(); err != nil {
+				return nil, err
 			}
 		}
 		again, bad, err := p.round(ctx, round)
@@ -119,7 +120,7 @@ func split(b Outgoing, why error) ([]Outgoing, []model.Refused) {
 		return nil, []model.Refused{{Topic: b.Topic, Record: b.record(0), Err: why}}
 	}
 	first, second := b.Batch.Split()
-	return []Outgoing{{b.TopicPartition, first, b.sources}, {b.TopicPartition, second, b.sources}}, nil
+	return []Outgoing{{TopicPartition: b.TopicPartition, Batch: first, sources: b.sources}, {TopicPartition: b.TopicPartition, Batch: second, sources: b.sources}}, nil
 }
 
 // worse keeps the error that decides: one that is not retried outweighs one that is.

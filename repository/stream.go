@@ -9,7 +9,6 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/repository/broker"
-	"data-stream-engine/repository/recordbatch"
 	"data-stream-engine/utils"
 )
 
@@ -51,7 +50,7 @@ type Stream struct {
 	client   *broker.Client
 	observer Observer
 	cfg      SourceConfig
-	reader   *recordbatch.Reader // shared: partitions are read one after the other
+	readers  *readers
 
 	out    chan *model.Fetch
 	broken chan error // capacity 1: the first error that ends the stream
@@ -83,8 +82,8 @@ func (s *Source) Open(ctx context.Context, positions map[model.TopicPartition]mo
 	ctx, cancel := context.WithCancel(ctx)
 	st := &Stream{
 		client: s.client, observer: s.observer, cfg: s.cfg, cancel: cancel,
-		reader: recordbatch.NewReader(s.cfg.MaxBatchBytes, recordbatch.ReadCommitted),
-		out:    make(chan *model.Fetch), broken: make(chan error, 1),
+		readers: &readers{maxBatchBytes: s.cfg.MaxBatchBytes},
+		out:     make(chan *model.Fetch), broken: make(chan error, 1),
 		parts: map[model.TopicPartition]*part{}, running: map[int32]bool{}, topics: map[string][16]byte{},
 	}
 	for tp, pos := range positions {
