@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -186,7 +187,7 @@ func (b *bench) committed(ctx context.Context, group, topic string, events int) 
 			return nil
 		}
 		if wait(ctx, 20*time.Millisecond) != nil {
-			return fmt.Errorf("the group has committed %d of %d events (%v): %w", sum, events, err, ctx.Err())
+			return errors.Join(fmt.Errorf("the group has committed %d of %d events: %w", sum, events, ctx.Err()), err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/goccy/go-json"
@@ -17,7 +18,7 @@ import (
 // few is a poll that comes back short: a full one has four megabytes.
 const few = 4_000
 
-func main() { task.Run(serve) }
+func main() { os.Exit(task.Run(serve)) }
 
 // service makes one transaction after the other.
 type service struct {
@@ -31,7 +32,7 @@ type service struct {
 func serve(ctx context.Context, t task.Task) error {
 	session, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(t.Brokers...), kgo.ConsumerGroup(t.Group), kgo.ConsumeTopics(t.Source),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// As the engine asks: many small answers would cost CPU and win no time before the commit.
 		kgo.FetchMinBytes(1<<20), kgo.FetchMaxWait(t.CommitInterval), kgo.FetchMaxBytes(4<<20),
 		kgo.TransactionalID(t.Group+"-franz"), kgo.TransactionTimeout(time.Minute),
@@ -44,7 +45,7 @@ func serve(ctx context.Context, t task.Task) error {
 	defer session.Close()
 	s := &service{Task: t, session: session, logins: task.NewLogins(t.HashKey, unmarshal, marshal)}
 	for ctx.Err() == nil {
-		if err := s.transaction(ctx); err != nil {
+		if err := s.transaction(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
@@ -57,8 +58,11 @@ func marshal(v any) ([]byte, error)      { return json.Marshal(v) }
 // transaction processes what comes until a commit interval has passed since the last commit.
 func (s *service) transaction(ctx context.Context) error {
 	fetched := s.session.PollFetches(ctx)
-	if fetched.NumRecords() == 0 {
-		return failure(ctx, fetched)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fetched.NumRecords() == 0:
+		return fetched.Err()
 	}
 	if err := s.session.Begin(); err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -78,18 +82,10 @@ func (s *service) transaction(ctx context.Context) error {
 			break
 		}
 	}
-	err := promise.Err()
-	_, endErr := s.session.End(finish, err == nil) // what is not committed is read again
+	refused := promise.Err()
+	_, err := s.session.End(finish, refused == nil) // what is not committed is read again
 	s.ended = time.Now()
-	return errors.Join(err, endErr)
-}
-
-// failure is what a poll without records tells, if that is not just the end of ctx.
-func failure(ctx context.Context, fetched kgo.Fetches) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fetched.Err()
+	return errors.Join(refused, err)
 }
 
 func (s *service) process(ctx context.Context, fetched kgo.Fetches, promise *kgo.FirstErrPromise) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -17,7 +18,7 @@ import (
 // most is how many events are written and committed at once.
 const most = 10_000
 
-func main() { task.Run(serve) }
+func main() { os.Exit(task.Run(serve)) }
 
 func serve(ctx context.Context, t task.Task) error {
 	reader := kafka.NewReader(kafka.ReaderConfig{

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"data-stream-engine/bench/ours"
 	"data-stream-engine/bench/peers/task"
@@ -20,7 +21,7 @@ const (
 	inflated   = 64 << 20
 )
 
-func main() { task.Run(serve) }
+func main() { os.Exit(task.Run(serve)) }
 
 // copier copies one fetch after the other.
 type copier struct {

@@ -41,16 +41,17 @@ func FromEnvironment() (Task, error) {
 	return t, nil
 }
 
-// Run is the main function of a contestant: it serves until SIGTERM, and ends the process with code 1 if that fails.
-func Run(serve func(context.Context, Task) error) {
+// Run serves until SIGTERM and returns the process's exit code.
+func Run(serve func(context.Context, Task) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	t, err := FromEnvironment()
 	if err == nil {
 		err = serve(ctx, t)
 	}
-	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
