@@ -51,7 +51,6 @@ type Processor struct {
 	scratch []byte           // the output, when it cannot be written to its place at once
 	result  projection.Event // the output, when expressions read it
 	after   *expression.Env  // what sees it
-	keys    []byte
 	targets []target
 	headers []model.Header
 	notes   []byte // the values of a dead letter's headers

@@ -74,7 +74,7 @@ func (p *Processor) transform() *model.Reason {
 
 // route finds the outputs of the event, with their keys and partitions.
 func (p *Processor) route(m *model.Message, out Sink) *model.Reason {
-	p.targets, p.keys = p.targets[:0], p.keys[:0]
+	p.targets = p.targets[:0]
 	for i := range p.plan.outputs {
 		r := &p.plan.outputs[i]
 		if r.when != nil {
@@ -105,11 +105,7 @@ func (p *Processor) key(s *step) ([]byte, *model.Reason) {
 	if s == nil {
 		return nil, nil
 	}
-	start := len(p.keys)
-	var kind expression.Kind
-	var err error
-	p.keys, kind, err = s.program.AppendText(p.after, p.keys)
-	key := p.keys[start:len(p.keys):len(p.keys)]
+	key, kind, err := s.program.RunText(p.after)
 	switch {
 	case err != nil:
 		return nil, p.failed(model.StageRoute, s, err)

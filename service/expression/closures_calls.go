@@ -22,6 +22,9 @@ func (c *closures) call(n *ast.CallNode) eval {
 	}
 	switch {
 	case len(args) == 1 && f.one != nil:
+		if i, ok := c.plainField(n.Arguments[0]); ok {
+			return unaryOfField(f, at, i)
+		}
 		return unary(f, at, args[0])
 	case len(args) == 2 && f.two != nil:
 		return binary(f, at, args[0], args[1])
@@ -53,6 +56,29 @@ func unary(f *function, at site, arg eval) eval {
 		}
 		return f.slow(e, at, a.boxed())
 	}
+}
+
+// unaryOfField is unary for the commonest of arguments: no closure is called for it.
+func unaryOfField(f *function, at site, slot int) eval {
+	want := f.param(0)
+	return func(e *Env) value {
+		a := e.field(slot)
+		if a.is(want) {
+			if v := f.one(&e.work, a); !v.failed() {
+				return v
+			}
+		}
+		return f.slow(e, at, a.boxed())
+	}
+}
+
+// plainField is the slot of a node that is the name of a field.
+func (c *closures) plainField(n ast.Node) (slot int, ok bool) {
+	id, ok := n.(*ast.IdentifierNode)
+	if !ok || !strings.HasPrefix(id.Value, fieldPrefix) {
+		return 0, false
+	}
+	return c.layout.Slot(id.Value[len(fieldPrefix):]), true
 }
 
 func binary(f *function, at site, left, right eval) eval {
@@ -91,15 +117,12 @@ func (c *closures) membership(n *ast.CallNode) test {
 	if f.key != "==" && f.key != "in" {
 		return nil
 	}
-	id, ok := n.Arguments[0].(*ast.IdentifierNode)
-	if !ok || !strings.HasPrefix(id.Value, fieldPrefix) {
-		return nil
-	}
+	i, isField := c.plainField(n.Arguments[0])
 	constants, ok := plainTexts(f, n.Arguments[1])
-	if !ok {
+	if !isField || !ok {
 		return nil
 	}
-	i, general := c.layout.Slot(id.Value[1:]), c.call(n)
+	general := c.call(n)
 	return func(e *Env) outcome {
 		s := e.slot(i)
 		switch s.Kind {

@@ -184,26 +184,50 @@ const (
 
 // fastRFC3339 writes whole seconds in UTC.
 func fastRFC3339(w *work, a value) value {
-	if a.kind() != Int {
+	number, ok := timeNumber(a)
+	if !ok {
 		return declined()
 	}
-	seconds, ok := wholeSeconds(a.int())
+	seconds, ok := wholeSeconds(number)
 	if !ok || seconds < firstSecond || seconds > lastSecond {
 		return declined()
 	}
-	number, second := seconds/60, seconds%60
+	minute, second := seconds/60, seconds%60
 	if second < 0 {
-		number, second = number-1, second+60
+		minute, second = minute-1, second+60
 	}
-	if w.minute.text == nil || w.minute.number != number {
-		w.minute.number = number
-		w.minute.text = time.Unix(number*60, 0).UTC().AppendFormat(w.minute.text[:0], time.RFC3339)
+	if w.minute.text == nil || w.minute.number != minute {
+		w.minute.number = minute
+		w.minute.text = time.Unix(minute*60, 0).UTC().AppendFormat(w.minute.text[:0], time.RFC3339)
 	}
 	start := len(w.buf)
 	w.buf = append(w.buf, w.minute.text...)
 	const secondsAt = len("2006-01-02T15:04:")
 	w.buf[start+secondsAt], w.buf[start+secondsAt+1] = byte('0'+second/10), byte('0'+second%10)
 	return w.plain(start)
+}
+
+// timeNumber is a time that is an integer, as such or as text.
+func timeNumber(a value) (i int64, ok bool) {
+	switch {
+	case a.kind() == Int:
+		return a.int(), true
+	case a.kind() == Text && len(a.text()) <= 18:
+		return digits(a.text())
+	}
+	return 0, false
+}
+
+// digits reads a natural number of at most 18 digits.
+func digits(s string) (n int64, ok bool) {
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, s != ""
 }
 
 // wholeSeconds are the seconds since 1970 of a time as EventTime reads it, when there is no fraction.
@@ -218,11 +242,11 @@ func wholeSeconds(i int64) (seconds int64, ok bool) {
 }
 
 func fastUnix(_ *work, a value) value {
-	switch a.kind() {
-	case Int:
-		return ofInt(fromInt(a.int()).Unix())
-	case Time:
+	if a.kind() == Time {
 		return ofInt(a.int())
+	}
+	if i, ok := timeNumber(a); ok {
+		return ofInt(fromInt(i).Unix())
 	}
 	return declined()
 }

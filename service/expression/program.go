@@ -76,30 +76,31 @@ func (p *Program) AppendJSON(env *Env, dst []byte) ([]byte, error) {
 	return env.append(dst, v)
 }
 
-// AppendText appends the value as plain text: of a text its bytes, of nil nothing, of all else its JSON. The kind tells
-// what it was.
-func (p *Program) AppendText(env *Env, dst []byte) ([]byte, Kind, error) {
+// RunText is the value as plain text: of a text its bytes, of nil nothing, of all else its JSON. The kind tells what it was.
+// The bytes are valid until env is bound again.
+func (p *Program) RunText(env *Env) ([]byte, Kind, error) {
 	v, err := p.value(env)
 	switch {
 	case err != nil:
-		return dst, 0, err
+		return nil, 0, err
 	case v.kind() == Text:
-		return append(dst, v.text()...), Text, nil
+		return bytesOf(v.text()), Text, nil
 	case v.kind() == Nil:
-		return dst, Nil, nil
+		return nil, Nil, nil
 	}
-	dst, err = env.append(dst, v)
-	return dst, v.kind(), err
+	from := len(env.buf)
+	env.buf, err = env.append(env.buf, v)
+	return env.buf[from:len(env.buf):len(env.buf)], v.kind(), err
 }
 
 // RunTime is the value as EventTime reads it.
 func (p *Program) RunTime(env *Env) (time.Time, error) {
 	v, err := p.value(env)
-	switch {
-	case err != nil:
+	if err != nil {
 		return time.Time{}, err
-	case v.kind() == Int:
-		return fromInt(v.int()), nil
+	}
+	if i, ok := timeNumber(v); ok {
+		return fromInt(i), nil
 	}
 	return EventTime(v.boxed())
 }

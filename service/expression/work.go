@@ -76,24 +76,19 @@ func (w *work) unescaped(quoted []byte) value {
 
 // integer reads an integer literal; one beyond 64 bits is a float.
 func integer(raw []byte) value {
-	digits := raw
-	if digits[0] == '-' {
-		digits = digits[1:]
-	}
-	if len(digits) > 18 { // perhaps beyond 64 bits
-		if i, err := strconv.ParseInt(view(raw), 10, 64); err == nil {
-			return ofInt(i)
+	s := view(raw)
+	if len(s) <= 18 { // all of these fit into 64 bits
+		if s[0] != '-' {
+			n, _ := digits(s)
+			return ofInt(n)
 		}
-		return float(raw)
+		n, _ := digits(s[1:])
+		return ofInt(-n)
 	}
-	var n int64
-	for _, c := range digits {
-		n = n*10 + int64(c-'0')
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return ofInt(i)
 	}
-	if len(digits) < len(raw) {
-		n = -n
-	}
-	return ofInt(n)
+	return float(raw)
 }
 
 func float(raw []byte) value {

@@ -1,6 +1,9 @@
 package generator
 
-import "strconv"
+import (
+	"math/rand/v2"
+	"strconv"
+)
 
 // The fields of an event, in the order in which documentation lists them.
 const (
@@ -14,18 +17,33 @@ const (
 	fields
 )
 
-// object appends the event as JSON with its fields in a new order.
-func (g *Generator) object(dst []byte, u *user, e *Event) []byte {
-	// Three exchanges an event: the order keeps changing, and a full shuffle would cost more than the rest.
-	swaps := g.random.Uint64()
-	for range 3 {
-		i, j := swaps&0xff*fields>>8, swaps>>8&0xff*fields>>8
-		g.order[i], g.order[j] = g.order[j], g.order[i]
-		swaps >>= 16
+// client is a build of the app, as an event shows it: the order in which it writes the fields, and whether it writes
+// times as strings.
+type client struct {
+	order    [fields]uint8
+	textTime bool
+}
+
+// clients is how many builds there are. A quarter of them writes times as strings.
+const clients = 16
+
+func newClients(r *rand.Rand) []client {
+	list := make([]client, clients)
+	for i := range list {
+		for j, f := range r.Perm(fields) {
+			list[i].order[j] = uint8(f)
+		}
+		list[i].textTime = i%4 == 3
 	}
+	return list
+}
+
+// object appends the event as JSON, as the user's client writes it.
+func (g *Generator) object(dst []byte, u *user, e *Event) []byte {
+	c, draw := &g.clients[u.client], g.random.Uint64()
 	dst = append(dst, '{')
 	first := true
-	for _, f := range g.order {
+	for _, f := range c.order {
 		if f == fieldDeviceType && e.Kind == NoDevice {
 			continue
 		}
@@ -33,12 +51,12 @@ func (g *Generator) object(dst []byte, u *user, e *Event) []byte {
 			dst = append(dst, ", "...)
 		}
 		first = false
-		dst = g.field(dst, int(f), u, e, swaps)
+		dst = g.field(dst, int(f), u, e, draw)
 	}
 	return append(dst, '}')
 }
 
-// field appends one key and its value. draw has 16 random bits left.
+// field appends one key and its value. draw is 64 random bits.
 func (g *Generator) field(dst []byte, f int, u *user, e *Event, draw uint64) []byte {
 	switch f {
 	case fieldUser:
@@ -68,7 +86,7 @@ func (g *Generator) field(dst []byte, f int, u *user, e *Event, draw uint64) []b
 		return quoted(append(dst, `"device_id": `...), u.device)
 	}
 	dst = append(dst, `"timestamp": `...)
-	if draw>>8&3 == 0 { // a quarter of the clients send it as a string
+	if g.clients[u.client].textTime {
 		return append(strconv.AppendInt(append(dst, '"'), e.Time.Unix(), 10), '"')
 	}
 	return strconv.AppendInt(dst, e.Time.Unix(), 10)

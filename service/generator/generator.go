@@ -1,5 +1,5 @@
 // Package generator makes user logins as a topic of them really looks: JSON with ", " and ": " between the parts, keys
-// in any order, times as numbers or strings, fields that are missing, and now and then an event that is broken. The
+// in the order of each client, times as numbers or strings, fields that are missing, and now and then an event that is broken. The
 // same Config makes the same events. It does no I/O and never reads a clock.
 package generator
 
@@ -67,11 +67,11 @@ type Event struct {
 
 // Generator makes one event after the other. It is for one goroutine.
 type Generator struct {
-	config Config
-	random *rand.Rand
-	users  []user
-	at     time.Time
-	order  [fields]uint8
+	config  Config
+	random  *rand.Rand
+	users   []user
+	at      time.Time
+	clients []client
 
 	// Shares as bounds of a draw of 53 bits, summed up.
 	broken, noUser, noDevice, otherDevice uint64
@@ -84,12 +84,10 @@ func New(c Config) *Generator {
 		c.Users = defaultUsers
 	}
 	g := &Generator{config: c, random: rand.New(rand.NewPCG(c.Seed, 0x6c6f67696e73)), at: c.Start}
+	g.clients = newClients(g.random)
 	g.users = make([]user, c.Users)
 	for i := range g.users {
 		g.users[i] = newUser(g.random)
-	}
-	for i := range g.order {
-		g.order[i] = uint8(i)
 	}
 	g.broken = bound(c.Broken)
 	g.noUser = g.broken + bound(c.NoUser)

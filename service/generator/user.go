@@ -14,10 +14,11 @@ type user struct {
 	ip         []byte
 	deviceType string
 	locale     string
+	client     uint8
 }
 
 func newUser(r *rand.Rand) user {
-	return user{id: uuid(r), device: device(r), ip: address(r), deviceType: deviceType(r), locale: locale(r)}
+	return user{id: uuid(r), device: device(r), ip: address(r), deviceType: deviceType(r), locale: locale(r), client: uint8(r.IntN(clients))}
 }
 
 // uuid is a random UUID (RFC 9562, version 4).
