@@ -22,7 +22,7 @@ func testPipelines(ctx context.Context, p Process) error {
 		return err
 	}
 	if set.NArg() == 0 {
-		return usageError{errors.New("test: name the folders or files to test, for example: test .")}
+		return usageError{errors.New("test: name folders or files, as in `test examples`")}
 	}
 	var files []string
 	for _, arg := range set.Args() {
@@ -125,7 +125,7 @@ func runTests(dir, name string) ([]pipelinetest.Outcome, error) {
 	if !filepath.IsAbs(pipeline) {
 		pipeline = filepath.Join(filepath.Dir(name), pipeline)
 	}
-	src, err = os.ReadFile(inside(dir, pipeline))
+	src, err = os.ReadFile(inside(dir, pipeline)) //nolint:gosec // whoever runs a test file may name the pipeline
 	if err != nil {
 		return nil, &model.Error{Class: model.Misconfigured, Op: file.PipelineAt() + ": read pipeline file", Subject: pipeline, Err: cause(err), Hint: "pipeline is a path relative to the test file"}
 	}

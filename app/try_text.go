@@ -182,11 +182,13 @@ func value(raw json.RawMessage) string { return short(service.Printable(string(r
 // columns puts rows below each other; a column too wide for that pushes the rest of its row aside.
 func columns(rows [][]string) []string {
 	var widths []int
+	var used []bool
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(widths) {
-				widths = append(widths, 0)
+				widths, used = append(widths, 0), append(used, false)
 			}
+			used[i] = used[i] || cell != ""
 			if n := utf8.RuneCountInString(cell); n <= widest {
 				widths[i] = max(widths[i], n)
 			}
@@ -196,7 +198,7 @@ func columns(rows [][]string) []string {
 	for i, row := range rows {
 		var b strings.Builder
 		for j, cell := range row {
-			if widths[j] == 0 {
+			if !used[j] {
 				continue
 			}
 			b.WriteString(cell + strings.Repeat(" ", max(0, widths[j]-utf8.RuneCountInString(cell))) + "  ")

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"data-stream-engine/model"
@@ -20,9 +21,9 @@ type Written struct {
 
 // Header is the value of the last header of that name: of a record that failed twice, the one that counts.
 func (w *Written) Header(name string) (string, bool) {
-	for i := len(w.Headers) - 1; i >= 0; i-- {
-		if string(w.Headers[i].Key) == name {
-			return string(w.Headers[i].Value), true
+	for _, h := range slices.Backward(w.Headers) {
+		if string(h.Key) == name {
+			return string(h.Value), true
 		}
 	}
 	return "", false

@@ -230,6 +230,9 @@ func (x *Explainer) changes(before, after *object) []Change {
 		}
 		c.After = after.values[name]
 		explained[a.Field] = true
+		if c.To == "" && taken(t, before, a.Field) {
+			c.Action, c.After = ActionRemove, nil
+		}
 		list = append(list, c)
 	}
 	for _, r := range t.Rename {
@@ -241,13 +244,16 @@ func (x *Explainer) changes(before, after *object) []Change {
 		}
 	}
 	for _, name := range before.names {
-		_, kept := after.values[name]
-		taken := slices.ContainsFunc(t.Rename, func(r model.Rename) bool { return r.To == name && before.values[r.From] != nil })
-		if !explained[name] && (!kept || taken) {
+		if _, kept := after.values[name]; !explained[name] && (!kept || taken(t, before, name)) {
 			list = append(list, Change{Action: ActionRemove, Field: name, Before: before.values[name]})
 		}
 	}
 	return list
+}
+
+// taken tells whether another field of the event gets this name.
+func taken(t model.Transform, before *object, name string) bool {
+	return slices.ContainsFunc(t.Rename, func(r model.Rename) bool { return r.To == name && before.values[r.From] != nil })
 }
 
 func renamed(t model.Transform, name string) string {

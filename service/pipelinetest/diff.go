@@ -60,7 +60,7 @@ type pair struct{ want, got int }
 // align pairs what was expected with what came, in order and with as few differences as there can be: one record that
 // is missing does not shift all that follow it.
 func (d *diff) align(want []*expected, got []*service.Written) []pair {
-	const gap, differs = 2, 3 // a pair that differs is better than one too few and one too many
+	const gap, differs = 3, 4 // a pair that differs is better than one too few and one too many, one of another key little
 	costs := make([][]int, len(want)+1)
 	for i := len(want); i >= 0; i-- {
 		costs[i] = make([]int, len(got)+1)
@@ -72,8 +72,11 @@ func (d *diff) align(want []*expected, got []*service.Written) []pair {
 				costs[i][j] = gap * (len(want) - i)
 			default:
 				both := costs[i+1][j+1]
-				if len(differences(want[i], got[j], d.exact)) > 0 {
+				if list := differences(want[i], got[j], d.exact); len(list) > 0 {
 					both += differs
+					if list[0].what == "key" {
+						both++
+					}
 				}
 				costs[i][j] = min(both, gap+costs[i+1][j], gap+costs[i][j+1])
 			}

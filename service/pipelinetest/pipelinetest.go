@@ -24,13 +24,19 @@ type File struct {
 	Pipeline string // the path of the pipeline file, relative to this one
 
 	now         time.Time
-	environment map[string]string
+	environment map[string]variable
 	hashKey     string
 	partitions  map[string]counted
 	everywhere  int32 // partitions of the topics that partitions does not name
 	cases       []testCase
 	doc         *service.Document
 	pipelineAt  model.Place
+}
+
+// variable is what the pipeline finds in its environment.
+type variable struct {
+	at    model.Place
+	value string
 }
 
 // counted is the partition count of a topic.

@@ -17,7 +17,7 @@ func Parse(name string, src []byte) (*File, error) {
 	if !ok {
 		return nil, doc.Err()
 	}
-	r := reader{doc: doc, file: &File{Name: name, now: firstMoment(), hashKey: HashKey, environment: map[string]string{}, partitions: map[string]counted{}, everywhere: 1, doc: doc}}
+	r := reader{doc: doc, file: &File{Name: name, now: firstMoment(), hashKey: HashKey, environment: map[string]variable{}, partitions: map[string]counted{}, everywhere: 1, doc: doc}}
 	r.top(doc.Root)
 	if err := doc.Err(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (r *reader) top(n service.Node) {
 func (r *reader) environment(n service.Node) {
 	for _, e := range r.entries(n, "environment", "NAME: value a line") {
 		if value, ok := r.scalar(e.Value, "the value of "+e.Key); ok {
-			r.file.environment[e.Key] = value
+			r.file.environment[e.Key] = variable{at: e.At, value: value}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pipelinetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,9 +23,11 @@ func (o *Outcome) Passed() bool { return len(o.Diff) == 0 }
 // Run runs all cases with the pipeline file that the test file names. pipeline is what messages call that file. The
 // error is a *model.Error of class Misconfigured: the pipeline file is wrong, or the test file does not fit it.
 func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
+	asked := map[string]bool{}
 	spec, err := service.ParsePipeline(pipeline, src, func(name string) (string, bool) {
-		value, ok := f.environment[name]
-		return value, ok
+		asked[name] = true
+		v, ok := f.environment[name]
+		return v.value, ok && v.value != "" // set to nothing is not set, as in the settings
 	})
 	if err != nil {
 		return nil, err
@@ -32,6 +35,11 @@ func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
 	p, err := service.NewProcessor(spec, service.Options{HashKey: f.hashKey})
 	if err != nil {
 		return nil, err
+	}
+	for name, v := range f.environment {
+		if !asked[name] {
+			f.doc.Problem(v.at, "the pipeline has no variable %s%s; it has %s", name, nearest(name, slices.Collect(maps.Keys(asked))), orNone(asked))
+		}
 	}
 	if err := f.fit(p.Topics()); err != nil {
 		return nil, err
@@ -42,6 +50,13 @@ func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
 		list[i] = Outcome{Name: c.name, At: fmt.Sprintf("%s:%d", f.Name, c.at.Line), Diff: f.run(c, p, spec.Source.Topic)}
 	}
 	return list, nil
+}
+
+func orNone(names map[string]bool) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }
 
 // fit checks that the topics in the test file are those of the pipeline, and fills the only one in where none is named.
