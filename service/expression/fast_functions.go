@@ -15,18 +15,16 @@ import (
 // fastCase is lower or upper of ASCII: from is the first letter that changes.
 func fastCase(from byte) func(*work, value) value {
 	return func(w *work, a value) value {
-		start := len(w.buf)
-		text := a.text()
-		for i := range len(text) {
-			c := text[i]
+		text, start := a.text(), len(w.buf)
+		w.buf = append(w.buf, text...)
+		for i, c := range w.buf[start:] {
 			if c >= utf8.RuneSelf {
 				w.buf = w.buf[:start]
 				return declined()
 			}
 			if c-from < 26 {
-				c ^= ' '
+				w.buf[start+i] = c ^ ' '
 			}
-			w.buf = append(w.buf, c)
 		}
 		if a.plain() {
 			return w.plain(start)

@@ -69,7 +69,15 @@ func (p *Program) AppendJSON(env *Env, dst []byte) ([]byte, error) {
 			return append(dst, raw...), nil
 		}
 	}
-	v, err := p.value(env)
+	if p.eval != nil {
+		if v := p.eval(env); v.plain() {
+			return append(append(append(dst, '"'), v.text()...), '"'), nil
+		} else if !v.failed() {
+			return env.append(dst, v)
+		}
+		return dst, env.err
+	}
+	v, err := p.machine(env)
 	if err != nil {
 		return dst, err
 	}

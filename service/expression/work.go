@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"errors"
 	"hash"
 	"strconv"
 	"time"
@@ -109,9 +108,6 @@ func (w *work) append(dst []byte, v value) ([]byte, error) {
 	case Int:
 		return strconv.AppendInt(dst, v.int(), 10), nil
 	case Text:
-		if v.plain() {
-			return append(append(append(dst, '"'), v.text()...), '"'), nil
-		}
 		return appendText(dst, v.text()), nil
 	case Time:
 		if v == w.now {
@@ -121,8 +117,8 @@ func (w *work) append(dst []byte, v value) ([]byte, error) {
 		if !v.decoded() {
 			return append(dst, v.text()...), nil
 		}
-	case 0:
-		return dst, errors.New("there is no value")
+	case Beyond:
+		return dst, outOfRange(v)
 	}
 	return AppendJSON(dst, v.boxed())
 }
