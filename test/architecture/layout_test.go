@@ -14,7 +14,7 @@ var top = []string{
 	// the service
 	"main.go", "app", "handler", "service", "model", "repository", "utils",
 	// what it is given
-	".env", "pipeline.yaml", "pipeline_test.yaml", "examples",
+	".env", "pipeline.yaml", "pipeline.schema.json", "pipeline_test.yaml", "examples",
 	// what proves it
 	"test", "bench", ".ci", ".golangci.yml", "tools", "scripts", "Makefile",
 	// what runs it
