@@ -48,7 +48,7 @@ func testPipelines(ctx context.Context, p Process) error {
 
 // testFiles are the test files below a folder, or the one file itself.
 func testFiles(dir, arg string) ([]string, error) {
-	root := inside(dir, arg)
+	root := within(dir, arg)
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, &model.Error{Class: model.Misconfigured, Op: "read", Subject: arg, Err: cause(err), Hint: "name a folder or a file that exists"}
@@ -71,14 +71,6 @@ func testFiles(dir, arg string) ([]string, error) {
 		return nil
 	})
 	return found, err
-}
-
-// inside is a path that starts from dir unless it is absolute.
-func inside(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
 }
 
 // testRun counts.
@@ -113,9 +105,9 @@ func (t *testRun) file(p Process, name string) {
 func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n      ") }
 
 func runTests(dir, name string) ([]pipelinetest.Outcome, error) {
-	src, err := os.ReadFile(inside(dir, name))
+	src, err := readAs("read", dir, name, "a test file is one that may be read")
 	if err != nil {
-		return nil, &model.Error{Class: model.Misconfigured, Op: "read", Subject: name, Err: cause(err)}
+		return nil, err
 	}
 	file, err := pipelinetest.Parse(name, src)
 	if err != nil {
@@ -125,11 +117,20 @@ func runTests(dir, name string) ([]pipelinetest.Outcome, error) {
 	if !filepath.IsAbs(pipeline) {
 		pipeline = filepath.Join(filepath.Dir(name), pipeline)
 	}
-	src, err = os.ReadFile(inside(dir, pipeline)) //nolint:gosec // whoever runs a test file may name the pipeline
+	src, err = readAs(file.PipelineAt()+": read pipeline file", dir, pipeline, "pipeline is a path relative to the test file")
 	if err != nil {
-		return nil, &model.Error{Class: model.Misconfigured, Op: file.PipelineAt() + ": read pipeline file", Subject: pipeline, Err: cause(err), Hint: "pipeline is a path relative to the test file"}
+		return nil, err
 	}
 	return file.Run(pipeline, src)
+}
+
+// readAs is readFile with another message.
+func readAs(op, dir, name, hint string) ([]byte, error) {
+	src, err := readFile(dir, name)
+	if e, ok := errors.AsType[*model.Error](err); ok {
+		return nil, &model.Error{Class: e.Class, Op: op, Subject: name, Err: e.Err, Hint: hint}
+	}
+	return src, err
 }
 
 // end says how it went, and makes that the exit code.

@@ -63,20 +63,16 @@ type trial struct {
 	result   model.Result
 }
 
-// trial reads the pipeline with the settings that it would run with. Those that only matter to a broker may be absent.
+// trial reads the pipeline with the settings that it would run with.
 func (p Process) trial(file string, partitions int32) (*trial, error) {
-	lookup, err := utils.Environment(p.Dir, p.Environ)
-	if err != nil {
-		return nil, err
-	}
-	s, err := utils.Load(p.Dir, append(p.Environ, "KAFKA_BOOTSTRAP_SERVERS="+utils.Embedded))
+	s, err := p.settingsWithoutBroker()
 	if err != nil {
 		return nil, err
 	}
 	if file == "" {
 		file = s.Engine.PipelineFile
 	}
-	spec, err := readPipeline(p.Dir, file, lookup)
+	spec, err := readPipeline(p.Dir, file, s.Lookup)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,8 @@ func routed(r *service.Routed) []string {
 		if r.KeyOf != "" {
 			lines[0] += " (" + service.Printable(oneLine(r.KeyOf)) + ")"
 		}
+	case r.Partition != nil:
+		lines[0] = r.Topic + ": yes, were it not for the output that failed"
 	}
 	if r.When != nil {
 		for _, line := range condition(r.When) {

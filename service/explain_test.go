@@ -213,3 +213,11 @@ func TestExplainingChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestNoOutputIsTakenWhenOneFails(t *testing.T) {
+	e := explain(t, "name: p\nsource: {topic: in}\noutput: [{topic: a, key: k}, {topic: b, key: l}, {topic: c, when: k == 2}]\n", `{"k":1,"l":[]}`)
+	a, b, c := e.Outputs[0], e.Outputs[1], e.Outputs[2]
+	if e.Stage != model.StageRoute || a.Taken || *a.Key != "1" || a.Error != "" || b.Taken || b.Partition != nil || b.Error == "" || c.Taken || c.Partition != nil || c.Error != "" {
+		t.Errorf("%+v", e)
+	}
+}

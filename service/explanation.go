@@ -106,7 +106,7 @@ type Change struct {
 // Routed is what one output makes of the event.
 type Routed struct {
 	Topic     string     `json:"topic"`
-	Taken     bool       `json:"taken"`
+	Taken     bool       `json:"taken"` // false for all when one of them fails: nothing is produced then
 	When      *Condition `json:"when,omitempty"`
 	KeyOf     string     `json:"key_expression,omitempty"`
 	Key       *string    `json:"key,omitempty"`
