@@ -2,12 +2,19 @@ package service
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser/lexer"
+	operators "github.com/expr-lang/expr/parser/operator"
+
+	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
-	"data-stream-engine/service/projection"
 )
 
 // block is a fenced block of a Markdown file: its language and its text.
@@ -68,62 +75,76 @@ func TestTheErrorOfThePipelinePageLooksLikeThat(t *testing.T) {
 	}
 }
 
-func TestTheExamplesOfTheExpressionsPageAreTrue(t *testing.T) {
-	lib, err := expression.NewLibrary(testKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := 0
+// example is a line such as {"a":1}  a + 1  =>  2.
+type example struct{ line, event, expression, want string }
+
+// examples are the lines of all expression blocks of the page.
+func examples(t *testing.T) []example {
+	t.Helper()
+	var list []example
 	for _, b := range blocks(t, "../docs/expressions.md") {
 		if b.language != "expressions" {
 			continue
 		}
 		for _, line := range lines(b.text) {
-			runExample(t, lib, line)
-			examples++
+			decoder := json.NewDecoder(strings.NewReader(line))
+			var event json.RawMessage
+			if err := decoder.Decode(&event); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			text, want, ok := strings.Cut(line[decoder.InputOffset():], "  =>  ")
+			if !ok {
+				t.Fatalf("%s: there is no =>", line)
+			}
+			list = append(list, example{line, string(event), strings.TrimSpace(text), want})
 		}
 	}
-	if examples < 30 {
-		t.Errorf("found %d examples", examples)
+	return list
+}
+
+func TestTheExamplesOfTheExpressionsPageAreTrue(t *testing.T) {
+	list := examples(t)
+	for _, e := range list {
+		e.run(t)
+	}
+	if len(list) < 120 {
+		t.Errorf("found %d examples", len(list))
 	}
 }
 
-// runExample runs a line such as {"a":1}  a + 1  =>  2.
-func runExample(t *testing.T, lib *expression.Library, line string) {
+// run runs the example as users do, in a pipeline.
+func (e example) run(t *testing.T) {
 	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(line))
-	var raw json.RawMessage
-	if err := decoder.Decode(&raw); err != nil {
-		t.Fatalf("%s: %v", line, err)
-	}
-	text, want, ok := strings.Cut(line[decoder.InputOffset():], "  =>  ")
-	if !ok {
-		t.Fatalf("%s: there is no =>", line)
-	}
-	var layout expression.Layout
-	program, err := lib.Compile(strings.TrimSpace(text), &layout)
-	if err != nil {
-		t.Errorf("%s: %v", line, err)
-		return
-	}
-	var event projection.Event
-	layout.Projection().Scan(raw, &event)
-	env := expression.NewEnv()
-	env.Bind(&event)
-	got, err := program.Run(env)
-	if message, ok := strings.CutPrefix(want, "error: "); ok {
-		if err == nil || !strings.Contains(err.Error(), message) {
-			t.Errorf("%s: got %v, %v", line, got, err)
+	file := "name: p\nsource: {topic: in}\ntransform:\n  set:\n    the_result: |-\n      " + e.expression + "\n  keep: [the_result]\noutput: [{topic: out}]\n"
+	spec, err := ParsePipeline("p.yaml", []byte(file), unset)
+	if message, refused := strings.CutPrefix(e.want, "refused: "); refused || err != nil {
+		if !refused || err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: got %v", e.line, err)
 		}
 		return
 	}
-	out, encodeErr := expression.AppendJSON(nil, got)
-	if err != nil || encodeErr != nil || string(out) != want {
-		t.Errorf("%s: got %s, %v", line, out, err)
+	p, err := NewProcessor(spec, Options{HashKey: testKey})
+	if err != nil {
+		t.Errorf("%s: %v", e.line, err)
+		return
+	}
+	sink := &memory{t: t, topics: p.Topics(), partitions: 1}
+	p.Process(&batch{messages: []model.Message{{Value: []byte(e.event)}}}, sink, testNow)
+	if len(sink.records) != 1 {
+		t.Errorf("%s: got %v", e.line, sink.records)
+		return
+	}
+	r := sink.records[0]
+	message, fails := strings.CutPrefix(e.want, "error: ")
+	switch {
+	case fails && (r.header(HeaderCode) != CodeExpression || !strings.Contains(r.header(HeaderMessage), message)):
+		t.Errorf("%s: got %v", e.line, r)
+	case !fails && string(r.Value) != `{"the_result":`+e.want+`}`:
+		t.Errorf("%s: got %v", e.line, r)
 	}
 }
 
-func TestTheExpressionsPageNamesEveryFunction(t *testing.T) {
+func TestTheExpressionsPageShowsEveryFunction(t *testing.T) {
 	lib, err := expression.NewLibrary("")
 	if err != nil {
 		t.Fatal(err)
@@ -132,10 +153,53 @@ func TestTheExpressionsPageNamesEveryFunction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(page), "## Functions")
+	list := examples(t)
+	_, tables, _ := strings.Cut(string(page), "## Functions")
 	for _, name := range lib.Names() {
-		if !strings.Contains(table, "`"+name+"(") {
-			t.Errorf("docs/expressions.md does not name %s", name)
+		if !strings.Contains(tables, "`"+name+"(") {
+			t.Errorf("docs/expressions.md has no signature of %s", name)
 		}
+		call := regexp.MustCompile(`\b` + name + `\(`)
+		if !slices.ContainsFunc(list, func(e example) bool { return e.succeeds() && call.MatchString(e.expression) }) {
+			t.Errorf("docs/expressions.md has no example of %s", name)
+		}
+	}
+}
+
+func (e example) succeeds() bool {
+	return !strings.HasPrefix(e.want, "error: ") && !strings.HasPrefix(e.want, "refused: ")
+}
+
+// The parser's own table of operators is the list, so that none can be forgotten.
+func TestTheExpressionsPageShowsEveryOperator(t *testing.T) {
+	shown := map[string]bool{}
+	for _, e := range examples(t) {
+		tokens, err := lexer.Lex(file.NewSource(e.expression))
+		if err != nil {
+			t.Fatalf("%s: %v", e.line, err)
+		}
+		for _, token := range tokens {
+			if e.succeeds() && token.Kind == lexer.Operator {
+				shown[token.Value] = true
+			}
+		}
+	}
+	page, err := os.ReadFile("../docs/expressions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## Operators")
+	table, _, _ = strings.Cut(table, "```")
+	all := slices.Concat(slices.Collect(maps.Keys(operators.Binary)), slices.Collect(maps.Keys(operators.Unary)), []string{"?", "?.", "let", "if"})
+	for _, name := range all {
+		if !shown[name] {
+			t.Errorf("docs/expressions.md has no example of the operator %s", name)
+		}
+		if !strings.Contains(table, strings.ReplaceAll(name, "|", `\|`)) {
+			t.Errorf("docs/expressions.md does not name the operator %s", name)
+		}
+	}
+	if len(all) < 30 {
+		t.Errorf("only %d operators", len(all))
 	}
 }
