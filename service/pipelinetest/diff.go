@@ -154,10 +154,17 @@ func (d *diff) came(w *service.Written, letter bool) {
 	d.add("        value     %s", service.Printable(show(w.Value)))
 }
 
+// mostFates is how many inputs of a case that failed are explained.
+const mostFates = 50
+
 // fates says what became of each input, and why: most often that is the answer.
 func (d *diff) fates(input []model.Message, x *service.Explainer, now time.Time) {
 	d.add("what became of the input:")
 	for i := range input {
+		if i == mostFates {
+			d.add("    and %d more", len(input)-i)
+			return
+		}
 		e := x.Explain(&input[i], now)
 		text := string(e.Outcome)
 		switch e.Outcome {

@@ -154,3 +154,11 @@ func TestTheEnvironmentIsTheFilesAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestOfManyInputsOnlyTheFirstAreExplained(t *testing.T) {
+	list := run(t, "pipeline: p.yaml\ncases:\n  - name: a\n    filtered: 0\n    input:\n"+strings.Repeat("      - value: {status: open}\n", 60))
+	got := strings.Join(list[0].Diff, "\n")
+	if !strings.Contains(got, "    50  filtered") || strings.Contains(got, "    51  filtered") || !strings.HasSuffix(got, "\n    and 10 more") {
+		t.Errorf("got\n%s", got)
+	}
+}
