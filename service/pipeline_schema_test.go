@@ -106,6 +106,41 @@ func TestTheSchemaExplainsEveryKey(t *testing.T) {
 	}
 }
 
+func TestThePipelinePageShowsEveryKey(t *testing.T) {
+	shown := map[string]bool{}
+	var collect func(v any)
+	collect = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, value := range v {
+				shown[key] = true
+				collect(value)
+			}
+		case []any:
+			for _, item := range v {
+				collect(item)
+			}
+		}
+	}
+	for _, b := range blocks(t, "../docs/pipeline.md") {
+		var value any
+		if b.language != "yaml" {
+			continue
+		}
+		if err := yaml.Unmarshal([]byte(b.text), &value); err != nil {
+			t.Fatal(err)
+		}
+		collect(value)
+	}
+	for _, section := range []string{"qqq: 1", "source: {qqq: 1}", "transform: {qqq: 1}", "output: [{qqq: 1}]"} {
+		for _, key := range accepted(t, section) {
+			if !shown[key] {
+				t.Errorf("docs/pipeline.md has no example of %s", key)
+			}
+		}
+	}
+}
+
 func TestTheSchemaAcceptsPipelinesThatAreRight(t *testing.T) {
 	s := pipelineSchema(t)
 	files, err := filepath.Glob("../examples/*/pipeline.yaml")
