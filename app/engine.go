@@ -22,6 +22,8 @@ const (
 	// batchBytes is where an output batch is closed: below max.message.bytes of a topic (1 MiB by default) even when
 	// compression gains nothing.
 	batchBytes = 512 << 10
+	// promptWait is how long a broker may wait for more messages when what they become is seen as soon as it is produced.
+	promptWait = 15 * time.Millisecond
 	// rebalanceSlack is what a member may take, beyond the commit under way, to give its partitions up.
 	rebalanceSlack = 5 * time.Second
 )
@@ -54,8 +56,12 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		SessionTimeout:   s.Engine.SessionTimeout,
 		RebalanceTimeout: s.Engine.TransactionTimeout + rebalanceSlack,
 	}, c.client, c.client, watch, log)
+	wait := s.Engine.CommitInterval
+	if !s.Engine.ExactlyOnce() {
+		wait = min(wait, promptWait)
+	}
 	source := repository.NewSource(c.client, watch, repository.SourceConfig{
-		MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: s.Engine.CommitInterval,
+		MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: wait,
 	})
 	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, topics: processor.Topics(), group: groupID,
 		exactlyOnce: s.Engine.ExactlyOnce(), timeout: s.Engine.TransactionTimeout}

@@ -49,12 +49,11 @@ func noisy(e *event) {
 }
 
 // Catching up is work for several goroutines, and what comes afterwards for one; a slow commit lets transactions hold
-// some of both. The order of a user's events survives that, with each form of compression.
+// some of both. The order of a user's events survives that, with each form of compression. It takes all processors, so
+// that no other test runs beside it.
 func TestOrderSurvivesWorkersThatShareTheWorkAndNot(t *testing.T) {
-	t.Parallel()
 	for _, codec := range []string{"none", "lz4", "snappy", "zstd", "gzip"} {
 		t.Run(codec, func(t *testing.T) {
-			t.Parallel()
 			r := newRig(t)
 			large := r.large()
 			r.backlog(12_000, noisy)
@@ -76,7 +75,6 @@ func TestOrderSurvivesWorkersThatShareTheWorkAndNot(t *testing.T) {
 }
 
 func TestBatchThatCannotBeReadDoesNotDisturbThoseBesideIt(t *testing.T) {
-	t.Parallel()
 	r := newRig(t)
 	times := r.damage(1 << 30)
 	r.backlog(12_000, noisy)

@@ -62,10 +62,8 @@ func (r *run) consume(ctx context.Context) error {
 			return err
 		}
 		fetched.Release()
-		if r.due(fetched) {
-			if err := r.commit(); err != nil {
-				return err
-			}
+		if err := r.settle(fetched); err != nil {
+			return err
 		}
 	}
 }
@@ -83,6 +81,7 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	fetched, err := r.stream.Next(ctx)
 	switch {
 	case err == nil:
+		r.arrived(r.stream.Waited())
 		return fetched, nil
 	case r.stopped.Err() != nil: // the assignment ended, the engine stops, or the committer failed
 		return nil, err
@@ -152,14 +151,26 @@ func (r *run) relieve() error {
 	return nil
 }
 
-// due tells whether to commit: the time is up, or the broker had no more and most of the interval has passed. A timer
+// settle commits when it is time. Without transactions others see an output as soon as it is produced, so that it does
+// not wait for that.
+func (r *run) settle(fetched *model.Fetch) error {
+	switch {
+	case r.due(fetched):
+		return r.commit()
+	case !r.cfg.ExactlyOnce:
+		return r.flush()
+	}
+	return nil
+}
+
+// due tells whether to commit: the time is up, or the brokers had no more and most of the interval has passed. A timer
 // alone would fall into step with the fetches and add a whole interval to each event's way.
 func (r *run) due(fetched *model.Fetch) bool {
 	if !r.open {
 		return false
 	}
-	now := time.Now()
-	return !now.Before(r.deadline) || fetched.Short && now.Sub(r.committed) >= r.cfg.CommitInterval/2
+	now, most := time.Now(), r.cfg.CommitInterval/2
+	return !now.Before(r.deadline) || fetched.Short && r.cfg.ExactlyOnce && (r.waited >= most || now.Sub(r.committed) >= most)
 }
 
 // commit hands the rest of the transaction to the committer, which works on while the next batch is fetched and

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"time"
 
 	"data-stream-engine/model"
 	"data-stream-engine/service"
@@ -38,11 +39,19 @@ type Source interface {
 	Lookup(ctx context.Context, at model.Origin, see func(*model.Message) error) error
 }
 
-// Stream is an open source.
+// Stream is an open source. One goroutine uses it.
 type Stream interface {
-	Next(ctx context.Context) (*model.Fetch, error)
+	Fetcher
 	Seek(tp model.TopicPartition, offset int64)
 	Close()
+}
+
+// Fetcher waits for messages.
+type Fetcher interface {
+	// Next returns the next ones. Its Short tells that the brokers have been asked for more and none is about to answer.
+	Next(ctx context.Context) (*model.Fetch, error)
+	// Waited is how long the last ones may have lain at the broker while it waited for more to answer with.
+	Waited() time.Duration
 }
 
 // Producer writes parcels, in transactions if it is transactional. One goroutine uses it.

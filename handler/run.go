@@ -25,9 +25,10 @@ type run struct {
 	positions map[model.TopicPartition]model.Position
 	faults    map[model.TopicPartition]fault
 
-	open      bool // messages were processed that are not committed
-	deadline  time.Time
-	committed time.Time // when the last commit was handed over
+	waited    time.Duration // by what was fetched last, at the broker
+	open      bool          // messages were processed that are not committed
+	deadline  time.Time     // by which they are to be
+	committed time.Time     // when the last commit was handed over
 	pending   batch
 }
 
@@ -59,8 +60,26 @@ func (r *run) begin() error {
 	}
 	now := time.Now()
 	r.open, r.pending.started = true, now
-	r.deadline = now.Add(r.cfg.CommitInterval)
+	r.deadline = now.Add(r.left())
 	return r.hand(step{begin: true})
+}
+
+// arrived says how long the messages that were just fetched may have waited: COMMIT_INTERVAL is what an event waits at
+// most, from the time at which the broker has it.
+func (r *run) arrived(waited time.Duration) {
+	r.waited = waited
+	if end := time.Now().Add(r.left()); r.open && end.Before(r.deadline) {
+		r.deadline = end
+	}
+}
+
+// answersWithin is how far apart the brokers' answers come at most that belong together, as a part of the interval.
+const answersWithin = 10
+
+// left is how much longer the messages that were fetched last may wait. All of them have waited at once when several
+// brokers answer, and one commit should do for all.
+func (r *run) left() time.Duration {
+	return max(r.cfg.CommitInterval-r.waited, r.cfg.CommitInterval/answersWithin)
 }
 
 // move notes how far a partition has been read.

@@ -98,20 +98,44 @@ func TestCommitIsDueWhenTheTimeIsUpOrTheBrokerHadNoMore(t *testing.T) {
 			open      bool
 			begun     time.Duration // ago
 			committed time.Duration // ago
+			waited    time.Duration
 			short     bool
 			want      bool
 		}{
-			{"nothing is open", false, interval, interval, true, false},
-			{"just begun, more is there", true, 0, interval, false, false},
-			{"just begun after a quiet time", true, 0, interval, true, true},
-			{"most of the interval has passed", true, interval / 2, interval / 2, true, true},
-			{"the last commit was just now", true, interval / 4, interval / 4, true, false},
-			{"the time is up, more is there", true, interval, interval, false, true},
-			{"the time is up, though the last commit was later", true, interval, interval / 4, false, true},
+			{"nothing is open", false, interval, interval, 0, true, false},
+			{"just begun, more is there", true, 0, interval, 0, false, false},
+			{"just begun after a quiet time", true, 0, interval, 0, true, true},
+			{"most of the interval has passed", true, interval / 2, interval / 2, 0, true, true},
+			{"the last commit was just now", true, interval / 4, interval / 4, 0, true, false},
+			{"the last commit was just now, but the messages have waited", true, 0, interval / 4, interval / 2, true, true},
+			{"the messages have waited, more is there", true, 0, interval / 4, interval / 2, false, false},
+			{"the time is up, more is there", true, interval, interval, 0, false, true},
+			{"the time is up, though the last commit was later", true, interval, interval / 4, 0, false, true},
 		} {
-			r := &run{Engine: &Engine{cfg: Config{CommitInterval: interval}}, open: c.open, deadline: now.Add(interval - c.begun), committed: now.Add(-c.committed)}
+			r := &run{Engine: &Engine{cfg: Config{CommitInterval: interval, ExactlyOnce: true}}, open: c.open, deadline: now.Add(interval - c.begun), committed: now.Add(-c.committed), waited: c.waited}
 			if got := r.due(&model.Fetch{Short: c.short}); got != c.want {
 				t.Errorf("%s: %v", c.name, got)
+			}
+		}
+	})
+}
+
+// What an event waits at most counts from when the broker has it, not from when it was fetched.
+func TestTimeAtTheBrokerCountsAsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 100 * time.Millisecond
+		for _, c := range []struct {
+			open         time.Duration // left of an open transaction; 0: none is open
+			waited, left time.Duration
+		}{{0, 0, interval}, {0, interval / 4, interval * 3 / 4}, {0, interval, interval / 10}, {0, 3 * interval, interval / 10},
+			{interval / 2, interval / 4, interval / 2}, {interval / 2, interval * 3 / 4, interval / 4}} {
+			r := &run{Engine: &Engine{cfg: Config{CommitInterval: interval}}, committer: &committer{steps: make(chan step, 1)}, open: c.open > 0, deadline: time.Now().Add(c.open)}
+			r.arrived(c.waited)
+			if err := r.begin(); err != nil {
+				t.Fatal(err)
+			}
+			if left := time.Until(r.deadline); left != c.left {
+				t.Errorf("after %s at the broker, %s left of a transaction: %s are left, want %s", c.waited, c.open, left, c.left)
 			}
 		}
 	})

@@ -155,6 +155,7 @@ func (o stream) Next(ctx context.Context) (*model.Fetch, error) {
 
 func (o stream) Seek(model.TopicPartition, int64) {}
 func (o stream) Close()                           {}
+func (o stream) Waited() time.Duration            { return 0 }
 
 // outbox is a Sink that keeps where each record came from.
 type outbox struct {

@@ -115,9 +115,10 @@ type claim struct {
 // been taken, so that another leader's answer cannot overtake it.
 func (l *loop) once(ctx context.Context, b *buffer, claimed []claim) {
 	defer l.letGo(claimed)
-	wait, least := l.s.cfg.Wait, l.enough()
-	if l.idle {
-		wait, least = idleWait, 1
+	asked := time.Now()
+	wait, least := idleWait, 1
+	if !l.idle {
+		wait, least = l.ask(asked), l.enough()
 	}
 	call, cancel := context.WithTimeout(ctx, wait+answerSlack)
 	defer cancel()
@@ -128,6 +129,7 @@ func (l *loop) once(ctx context.Context, b *buffer, claimed []claim) {
 	if err == nil {
 		b.parts, err = readFetch(b.frame.Answer, b.parts[:0])
 	}
+	last := l.answered()
 	if err != nil {
 		l.free <- &buffer{} // the connection may still be writing to the old one
 		if ctx.Err() == nil {
@@ -136,23 +138,41 @@ func (l *loop) once(ctx context.Context, b *buffer, claimed []claim) {
 		return
 	}
 	l.backoff.Reset()
-	l.deliver(ctx, b, claimed)
+	waited := time.Since(asked)
+	if l.idle {
+		waited = 0 // the first byte was the answer
+	}
+	l.deliver(ctx, b, claimed, waited, last)
+}
+
+// ask is how long the broker is to wait for enough messages: until all brokers answer.
+func (l *loop) ask(now time.Time) time.Duration {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.s.beat.ask(l.node, now)
+}
+
+// answered says that the broker waits no more, and returns whether all have answered that were to do so now.
+func (l *loop) answered() (last bool) {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.s.beat.answered(l.node, time.Now())
 }
 
 // enough is what a broker is asked to collect while messages are flowing.
 func (l *loop) enough() int { return min(fetchEnough, max(l.s.cfg.MaxBytes/2, 1)) }
 
 // deliver advances the positions and hands what came to whoever calls Next.
-func (l *loop) deliver(ctx context.Context, b *buffer, claimed []claim) {
+func (l *loop) deliver(ctx context.Context, b *buffer, claimed []claim, waited time.Duration, last bool) {
 	f := &model.Fetch{Release: func() { l.free <- b }}
 	failed := l.sort(b, claimed, f)
 	l.idle = f.Bytes == 0
-	f.Short = f.Bytes < l.enough()
+	f.Short = last && f.Bytes < l.enough()
 	if len(f.Parts) == 0 {
 		f.Release()
 	} else {
 		select {
-		case l.s.out <- f:
+		case l.s.out <- answer{f, waited}:
 		case <-ctx.Done():
 			return
 		}

@@ -52,8 +52,9 @@ type Stream struct {
 	cfg      SourceConfig
 	readers  *readers
 
-	out    chan *model.Fetch
-	broken chan error // capacity 1: the first error that ends the stream
+	out    chan answer
+	waited time.Duration // of what Next returned last; for its caller's goroutine
+	broken chan error    // capacity 1: the first error that ends the stream
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
 
@@ -62,6 +63,13 @@ type Stream struct {
 	order   []*part
 	running map[int32]bool
 	topics  map[string][16]byte // ids at the start
+	beat    beat
+}
+
+// answer is what a broker answered, and how long it had waited for more.
+type answer struct {
+	*model.Fetch
+	waited time.Duration
 }
 
 // part is one partition of a stream. A loop that has claimed it owns everything but version, until it lets go.
@@ -83,8 +91,9 @@ func (s *Source) Open(ctx context.Context, positions map[model.TopicPartition]mo
 	st := &Stream{
 		client: s.client, observer: s.observer, cfg: s.cfg, cancel: cancel,
 		readers: &readers{maxBatchBytes: s.cfg.MaxBatchBytes},
-		out:     make(chan *model.Fetch), broken: make(chan error, 1),
+		out:     make(chan answer), broken: make(chan error, 1),
 		parts: map[model.TopicPartition]*part{}, running: map[int32]bool{}, topics: map[string][16]byte{},
+		beat: beat{interval: s.cfg.Wait, until: map[int32]time.Time{}},
 	}
 	for tp, pos := range positions {
 		p := &part{TopicPartition: tp, offset: pos.Offset, leader: -1}
@@ -104,8 +113,9 @@ func (s *Stream) Next(ctx context.Context) (*model.Fetch, error) {
 	for {
 		select {
 		case f := <-s.out:
-			if s.dropStale(f); len(f.Parts) > 0 {
-				return f, nil
+			if s.dropStale(f.Fetch); len(f.Parts) > 0 {
+				s.waited = f.waited
+				return f.Fetch, nil
 			}
 			f.Release()
 		case err := <-s.broken:
@@ -115,6 +125,10 @@ func (s *Stream) Next(ctx context.Context) (*model.Fetch, error) {
 		}
 	}
 }
+
+// Waited is how long the messages that Next returned last may have lain at the broker while it waited for more. It is
+// for the goroutine that calls Next.
+func (s *Stream) Waited() time.Duration { return s.waited }
 
 // dropStale removes what was fetched before a seek.
 func (s *Stream) dropStale(f *model.Fetch) {
