@@ -23,11 +23,11 @@ func (c *closures) call(n *ast.CallNode) eval {
 	switch {
 	case len(args) == 1 && f.one != nil:
 		if i, ok := c.plainField(n.Arguments[0]); ok {
-			return unaryOfField(f, at, i)
+			return callOfField(f, at, i)
 		}
-		return unary(f, at, args[0])
+		return callOfOne(f, at, args[0])
 	case len(args) == 2 && f.two != nil:
-		return binary(f, at, args[0], args[1])
+		return callOfTwo(f, at, args[0], args[1])
 	}
 	return func(e *Env) value {
 		all := make([]any, len(args))
@@ -42,7 +42,7 @@ func (c *closures) call(n *ast.CallNode) eval {
 	}
 }
 
-func unary(f *function, at site, arg eval) eval {
+func callOfOne(f *function, at site, arg eval) eval {
 	want := f.param(0)
 	return func(e *Env) value {
 		a := arg(e)
@@ -58,8 +58,8 @@ func unary(f *function, at site, arg eval) eval {
 	}
 }
 
-// unaryOfField is unary for the commonest of arguments: no closure is called for it.
-func unaryOfField(f *function, at site, slot int) eval {
+// callOfField is callOfOne for the commonest of arguments: no closure is called for it.
+func callOfField(f *function, at site, slot int) eval {
 	want := f.param(0)
 	return func(e *Env) value {
 		a := e.field(slot)
@@ -81,7 +81,7 @@ func (c *closures) plainField(n ast.Node) (slot int, ok bool) {
 	return c.layout.Slot(id.Value[len(fieldPrefix):]), true
 }
 
-func binary(f *function, at site, left, right eval) eval {
+func callOfTwo(f *function, at site, left, right eval) eval {
 	want1, want2 := f.param(0), f.param(1)
 	return func(e *Env) value {
 		a := left(e)

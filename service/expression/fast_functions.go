@@ -1,8 +1,6 @@
 package expression
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"math"
 	"net/netip"
@@ -150,21 +148,18 @@ func (s *signer) fastHash(w *work, a value) value {
 		return declined()
 	}
 	if w.signer != s {
-		w.signer, w.mac = s, hmac.New(sha256.New, s.secret)
+		w.signer, w.mac = s, newMAC(s.secret)
 	}
 	start := len(w.buf)
+	var sum []byte
 	if a.kind() == Int {
 		w.buf = strconv.AppendInt(w.buf, a.int(), 10)
-		w.mac.Reset()
-		w.mac.Write(w.buf[start:])
-		w.buf = w.buf[:start]
+		sum = w.mac.sum(w.buf[start:])
 	} else {
-		w.mac.Reset()
-		w.mac.Write(bytesOf(a.text()))
+		sum = w.mac.sum(bytesOf(a.text()))
 	}
-	w.digest = w.mac.Sum(w.digest[:0])
-	w.buf = append(w.buf, s.prefix...)
-	w.buf = hex.AppendEncode(w.buf, w.digest[:hashBytes])
+	w.buf = append(w.buf[:start], s.prefix...)
+	w.buf = hex.AppendEncode(w.buf, sum[:hashBytes])
 	return w.plain(start)
 }
 

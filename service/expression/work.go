@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"hash"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -17,9 +16,8 @@ type work struct {
 	now     value  // of the batch
 	nowJSON []byte // the same as it is written
 
-	mac    hash.Hash // of signer
+	mac    *mac // of signer
 	signer *signer
-	digest []byte
 	minute minute
 }
 
