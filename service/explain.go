@@ -31,7 +31,7 @@ type Explainer struct {
 // NewExplainer makes an Explainer that leaves p alone. partitions gives the partition count of a topic; nil: one each.
 func NewExplainer(p *Processor, partitions func(topic string) int32) *Explainer {
 	x := &Explainer{
-		whole: p.Clone(), partitions: partitions, lib: p.library(), env: expression.NewEnv(),
+		whole: p.Clone(), partitions: partitions, lib: p.plan.lib, env: expression.NewEnv(),
 		programs: map[string]compiled{}, chains: map[string]chain{}, paths: map[string][]string{},
 	}
 	all := []route{{topic: model.DeadLetters + 1}}

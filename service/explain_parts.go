@@ -1,7 +1,6 @@
 package service
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -35,9 +34,6 @@ func (x *Explainer) condition(e *model.Expression, event *object, result Result)
 		}
 		part := Part{Expression: text, Reads: x.reads(text, event)}
 		part.Result, part.Error = x.truth(text, event)
-		if part.Result == Unknown && len(operands.texts) == 1 {
-			part.Result = result
-		}
 		decided = part.decides(c.Joined)
 		c.Parts = append(c.Parts, part)
 	}
@@ -65,10 +61,7 @@ func (c *Condition) why() string {
 
 func (x *Explainer) truth(text string, event *object) (Result, string) {
 	v, err := x.value(text, event)
-	switch {
-	case errors.Is(err, errNoKey):
-		return Unknown, err.Error()
-	case err != nil:
+	if err != nil {
 		return Failed, message(err)
 	}
 	switch v {

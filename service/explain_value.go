@@ -49,17 +49,11 @@ type compiled struct {
 	fields  *projection.Projection
 }
 
-// errNoKey is the error of a part of an expression that calls hash.
-var errNoKey = errors.New("it calls hash, whose key is not at hand here")
-
 // value is what an expression gives for an event, at the time of the Explainer. It is good until the next call.
 func (x *Explainer) value(text string, event *object) (any, error) {
 	c, err := x.compile(text)
 	if err != nil {
 		return nil, err
-	}
-	if c.program.NeedsHashKey() && !x.lib.HasHashKey() {
-		return nil, errNoKey
 	}
 	var e projection.Event
 	c.fields.Scan(event.raw, &e)
@@ -88,13 +82,4 @@ func message(err error) string {
 		return fault.Message
 	}
 	return err.Error()
-}
-
-// library is where the Explainer finds functions. Its hash has no key.
-func (p *Processor) library() *expression.Library {
-	lib, err := expression.NewLibrary("")
-	if err != nil {
-		return &expression.Library{}
-	}
-	return lib
 }

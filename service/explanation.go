@@ -53,7 +53,6 @@ const (
 	False        Result = "false"
 	Failed       Result = "error"
 	NotEvaluated Result = "not evaluated" // what stands before it decided
-	Unknown      Result = "unknown"       // it calls hash, and the key is not at hand
 )
 
 // Part is one operand of a condition, with what it read.

@@ -11,6 +11,7 @@ import (
 // plan is a compiled pipeline. It never changes, so that all clones of a Processor share one.
 type plan struct {
 	spec      *model.Pipeline
+	lib       *expression.Library
 	fields    *projection.Projection // of the event
 	filter    *step
 	eventTime *step
@@ -43,7 +44,7 @@ type route struct {
 func compile(spec *model.Pipeline, lib *expression.Library) (*plan, Problems) {
 	var layout expression.Layout
 	c := compiler{spec: spec, lib: lib, layout: &layout}
-	p := &plan{spec: spec, topics: []string{""}}
+	p := &plan{spec: spec, lib: lib, topics: []string{""}}
 	p.filter = c.step("filter", spec.Filter, expression.Bool)
 	p.eventTime = c.step("event_time", spec.Source.EventTime, expression.Number|expression.Text|expression.Time)
 	for _, a := range spec.Transform.Set {
