@@ -30,7 +30,7 @@ fuzz: ## each fuzz target for FUZZ_TIME (default 1m)
 lint: ## golangci-lint, built from tools/go.mod
 	scripts/test.sh format vet lint
 
-bench: ## the raw layer and other clients on a real Kafka, side by side
+bench: ## the Kafka layer and the whole pipeline beside other clients, on a real Kafka
 	scripts/bench.sh
 
 docker: ## the container image
