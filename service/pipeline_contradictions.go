@@ -176,7 +176,7 @@ func wordsOf(e *model.Expression) string {
 }
 
 func unique(names []string) []string {
-	names = slices.Clone(names)
+	names = append([]string{}, names...)
 	slices.Sort(names)
 	return slices.Compact(names)
 }

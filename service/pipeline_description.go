@@ -17,12 +17,12 @@ type Description struct {
 	Fields     []string                `json:"fields"` // of the source event that expressions read
 	WholeEvent bool                    `json:"whole_event"`
 	Reads      []ExpressionDescription `json:"reads"`
-	Set        []string                `json:"set"`
-	Rename     map[string]string       `json:"rename"`
-	Keep       []string                `json:"keep"`
-	Remove     []string                `json:"remove"`
-	HashKeyFor []string                `json:"hash_key_for"` // the expressions that call hash
-	Variables  []Variable              `json:"variables"`
+	Set        []string                `json:"set,omitempty"`
+	Rename     map[string]string       `json:"rename,omitempty"`
+	Keep       []string                `json:"keep,omitempty"`
+	Remove     []string                `json:"remove,omitempty"`
+	HashKeyFor []string                `json:"hash_key_for,omitempty"` // the expressions that call hash
+	Variables  []Variable              `json:"variables,omitempty"`
 }
 
 // OutputDescription is one output, its expressions as they are written. Empty ones are not there.
