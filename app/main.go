@@ -42,7 +42,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "", "run the pipeline (also without any command)", run},
-		{"validate", "[FILE]", "check a pipeline file", validate},
+		{"validate", "[FILE|FOLDER...]", "check pipeline files, and the pipeline files of folders", validate},
 		{"try", "[flags] [FILE]", "show what each stage of a pipeline makes of the events on standard input", try},
 		{"test", "DIR|FILE...", "run pipeline test files, *_test.yaml", testPipelines},
 		{"generate", "[flags]", "write user logins to the source topic", generate},

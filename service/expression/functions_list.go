@@ -189,3 +189,22 @@ func fromPairs(args []any) (any, error) {
 	}
 	return object, nil
 }
+
+// findLastIndex is the place of the last true in a list that holds, for each element of another, whether it was found.
+func findLastIndex(args []any) (any, error) {
+	found := args[1].([]any)
+	for i := len(found) - 1; i >= 0; i-- {
+		if found[i] == true {
+			return int64(i), nil
+		}
+	}
+	return nil, nil
+}
+
+func findLast(args []any) (any, error) {
+	i, err := findLastIndex(args)
+	if i == nil || err != nil {
+		return nil, err
+	}
+	return args[0].([]any)[i.(int64)], nil
+}

@@ -151,11 +151,17 @@ func (l *lowering) loopOf(n *ast.BuiltinNode, list, body ast.Node) (ast.Node, Ki
 		return builtinOf(n, n.Name, list, body), Any
 	case "count":
 		return l.integer(n, builtinOf(n, n.Name, list, body)), Int
-	case "findIndex", "findLastIndex":
+	case "findLast", "findLastIndex":
+		// expr 1.17 leaves the predicate's result on its stack, where the next operator finds it.
+		return l.withVariable(n, list, func(use func() ast.Node) ast.Node {
+			out, _ := l.call(n, l.lib.operators[n.Name], []ast.Node{use(), builtinOf(n, "map", use(), body)}, []Kind{List, List})
+			return out
+		}), l.lib.operators[n.Name].result
+	case "findIndex":
 		return l.integer(n, builtinOf(n, n.Name, list, body)), Int | Nil
 	case "filter", "map":
 		return builtinOf(n, n.Name, list, body), List
-	case "find", "findLast":
+	case "find":
 		return builtinOf(n, n.Name, list, body), Any
 	}
 	return builtinOf(n, n.Name, list, body), Bool

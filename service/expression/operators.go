@@ -41,6 +41,8 @@ func operators() []function {
 		{name: "slice", params: []Kind{List, Int | Nil, Int | Nil}, result: List, call: slice},
 		{name: "groupBy", params: two(List), result: Object, call: groupBy},
 		{name: "sortBy", params: []Kind{List, List, Text}, optional: 1, result: List, call: sortBy},
+		{name: "findLast", params: two(List), result: Any, call: findLast},
+		{name: "findLastIndex", params: two(List), result: Int | Nil, call: findLastIndex},
 		{name: "int64", params: []Kind{Int | Nil}, result: Int | Nil, call: fromMachine},
 	}
 }
