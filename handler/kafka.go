@@ -47,6 +47,7 @@ type Engine struct {
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
 	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords)}
 	e.become(cfg.InstanceID)
+	watch.outlasts(cfg.TransactionTimeout)
 	return e
 }
 

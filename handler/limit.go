@@ -40,10 +40,14 @@ func (l limit) shrink() int {
 	return int(half)
 }
 
-// grow doubles it, up to the setting.
+// growth is the part of itself by which the limit grows with each success: from half of what took too long, it takes a
+// dozen to come there again. Doubling would make every second transaction fail where the limit is a little too large.
+const growth = 16
+
+// grow makes it a little larger, by one record at least, up to the setting.
 func (l limit) grow() {
 	if now := l.current.Load(); now < l.most {
-		l.current.Store(min(2*now, l.most))
+		l.current.Store(min(now+max(now/growth, 1), l.most))
 	}
 }
 

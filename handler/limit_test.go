@@ -16,10 +16,41 @@ func TestLimitHalvesDownToOneRecordAndGrowsBackToTheSetting(t *testing.T) {
 			t.Errorf("%d, then %d; want %d", got, l.get(), want)
 		}
 	}
-	for _, want := range []int{2, 4, 8, 16, 32, 64, 100, 100} {
+	last := l.get()
+	for range 60 {
 		l.grow()
-		if l.get() != want {
-			t.Errorf("%d, want %d", l.get(), want)
+		if got := l.get(); got <= last && last < 100 || got > last+max(last/10, 1) {
+			t.Errorf("from %d to %d", last, got)
+		}
+		last = l.get()
+	}
+	if last != 100 {
+		t.Errorf("%d, want %d", last, 100)
+	}
+}
+
+// Each transaction that takes too long costs TRANSACTION_TIMEOUT. Where brokers manage a little less than the limit, few
+// do, and what the others hold stays near what can be managed.
+func TestLimitThatIsALittleTooLargeFailsSeldom(t *testing.T) {
+	for _, bearable := range []int{1, 7, 60, 90, 99} {
+		l := newLimit(100)
+		failed, moved := 0, 0
+		const times = 1000
+		for range times {
+			if n := l.get(); n > bearable {
+				failed++
+				l.hold(n)
+				l.shrink()
+			} else {
+				moved += n
+				l.grow()
+			}
+		}
+		if most := times / 8; bearable > 10 && failed > most || bearable > 1 && failed > times/4 {
+			t.Errorf("with %d bearable, %d of %d failed", bearable, failed, times)
+		}
+		if moved < times*bearable/3 {
+			t.Errorf("with %d bearable, %d went through", bearable, moved)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Watch struct {
 	troubles map[string]*trouble // by operation
 	working  bool                // messages are being read
 	moved    bool
+	unstable time.Duration // for so long offsets may be unstable; 0: nobody knows
 }
 
 // The operations behind Failing: what came before reading, and reading itself, which only a commit proves to work again.
@@ -70,6 +71,7 @@ func (w *Watch) Retrying(op string, err error) {
 	}
 	t.times++
 	since, times := now.Sub(t.since), t.times
+	err = w.told(err, since)
 	// What passes in a moment - a new topic that not every broker knows yet, a coordinator that moves - is in the
 	// metrics and not worth a person's attention.
 	// A call that ran into its deadline has lasted by itself.

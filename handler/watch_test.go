@@ -237,3 +237,29 @@ func TestFirstEventsAreSaidOnce(t *testing.T) {
 		t.Errorf("%d lines", n)
 	}
 }
+
+// Offsets that stay unstable for longer than a transaction may be open are the work of one that hangs; the broker's
+// answer does not say so.
+func TestOffsetsThatAreUnstableForTooLongAreExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t)
+		w.outlasts(10 * time.Second)
+		unstable := &model.Error{Class: model.Transient, Op: "fetch the committed offset of", Subject: "in-0 in group g", Code: 88, Err: errors.New("Unstable Offset Commit (code 88)")}
+		for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(500 * time.Millisecond) {
+			w.Retrying("fetch committed offsets", unstable)
+			w.Retrying("fetch", passing)
+			w.Retrying("fetch committed offsets", unstable)
+			for _, c := range w.Readiness.Report().Waiting {
+				if got, want := strings.Contains(c.Reason, "hangs") && strings.Contains(c.Reason, "in-0 in group g"), time.Since(began) >= 20*time.Second; c.Name == ConditionBroker && got != want {
+					t.Fatalf("after %s: %s", time.Since(began), c.Reason)
+				}
+			}
+		}
+		if unstable.Hint != "" {
+			t.Error("the error itself was changed")
+		}
+		if n := w.lines("find-hanging"); n == 0 {
+			t.Error("the log does not tell")
+		}
+	})
+}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"data-stream-engine/model"
 	"data-stream-engine/repository/broker"
+	"data-stream-engine/utils"
 )
 
 // produceTimeout is how long the leader waits for its followers, in milliseconds.
@@ -22,6 +24,9 @@ const produceTimeout = 10_000
 //
 // All partitions of a broker travel in one request and each broker has one request in flight: several at once break
 // each other's verification at the transaction coordinator.
+//
+// Without transactions a broker that has lost track of the producer (45, 59: after an unclean election, or a long quiet
+// time) gets the batch again from a new producer id.
 //
 // In a transaction a request without an answer ends in an error of class Fenced: whether the batch was written can only
 // be settled by a new epoch, which aborts the transaction. Without transactions the same bytes are sent again; the
@@ -38,6 +43,7 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Ref
 		p.written[tp] = true
 	}
 	var refused []model.Refused
+	forgotten := utils.Backoff{Min: 20 * time.Millisecond, Max: 3 * time.Second}
 	for len(batches) > 0 {
 		p.compress(batches)
 		var round, rest []Outgoing
@@ -61,6 +67,11 @@ func (p *Producer) Produce(ctx context.Context, batches []Outgoing) ([]model.Ref
 		}
 		refused = append(refused, bad...)
 		batches = append(again, rest...) // the halves of a batch go before the batches behind it
+		if p.forgotten {
+			if err := p.renew(ctx, &forgotten); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return refused, nil
 }
@@ -99,6 +110,10 @@ func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgo
 			case model.ClassOf(e) == model.Rejected:
 				halves, bad := split(b.Outgoing, e)
 				again, refused = append(again, halves...), append(refused, bad...)
+			case !p.Transactional() && unknownProducer(e):
+				p.forgotten = true
+				p.retry.observer.Retrying(renewing, e)
+				again = append(again, b.fresh())
 			default:
 				b.unanswered = b.unanswered || errors.Is(e, errPending)
 				left = append(left, b)
@@ -121,6 +136,38 @@ func split(b Outgoing, why error) ([]Outgoing, []model.Refused) {
 	}
 	first, second := b.Batch.Split()
 	return []Outgoing{{TopicPartition: b.TopicPartition, Batch: first, sources: b.sources}, {TopicPartition: b.TopicPartition, Batch: second, sources: b.sources}}, nil
+}
+
+// renewing is the operation of renew, for an Observer.
+const renewing = "get a new producer id"
+
+// unknownProducer are the answers of a broker that does not know what the producer wrote before. The batch was not
+// written.
+func unknownProducer(err error) bool {
+	const unknownProducerID = 59
+	code := broker.Code(err)
+	return code == broker.OutOfOrderSequence || code == unknownProducerID
+}
+
+// renew gets a new producer id, whose sequences begin anew.
+func (p *Producer) renew(ctx context.Context, pause *utils.Backoff) error {
+	if err := pause.Wait(ctx); err != nil {
+		return err
+	}
+	if err := p.Init(ctx); err != nil {
+		return err
+	}
+	p.retry.observer.Recovered(renewing)
+	return nil
+}
+
+// fresh is the batch for another producer id, in other memory if a connection may still be reading it.
+func (b *stamped) fresh() Outgoing {
+	o := Outgoing{TopicPartition: b.TopicPartition, Batch: b.Batch, sources: b.sources}
+	if b.unanswered {
+		o.Batch = b.Batch.Slice(0, b.Batch.Count())
+	}
+	return o
 }
 
 // worse keeps the error that decides: one that is not retried outweighs one that is.
@@ -157,10 +204,7 @@ func (p *Producer) send(ctx context.Context, batches []stamped) ([]error, error)
 
 func (p *Producer) sendTo(ctx context.Context, leader int32, batches []stamped, indexes []int, answers []error) error {
 	f := &broker.Frame{Key: 0, Version: 8, Pieces: p.produceBody(batches, indexes)}
-	// Not cancelled by ctx: the connection would go on reading the batches. The deadline ends both.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), broker.DefaultTimeout)
-	defer cancel()
-	if err := p.client.Exchange(ctx, leader, f); err != nil {
+	if err := p.exchange(ctx, leader, f); err != nil {
 		return p.unknown(ctx, leader, err)
 	}
 	byPartition := make(map[model.TopicPartition]int, len(indexes))
@@ -170,10 +214,18 @@ func (p *Producer) sendTo(ctx context.Context, leader int32, batches []stamped, 
 	return p.readProduce(ctx, f.Answer, byPartition, answers)
 }
 
+// exchange has a deadline besides the end of ctx: a connection goes on with a request that was cancelled, up to that.
+func (p *Producer) exchange(ctx context.Context, leader int32, f *broker.Frame) error {
+	ctx, cancel := context.WithTimeout(ctx, broker.DefaultTimeout)
+	defer cancel()
+	return p.client.Exchange(ctx, leader, f)
+}
+
 // unknown is what a Produce without an answer means: see Produce.
 func (p *Producer) unknown(ctx context.Context, leader int32, err error) error {
+	p.unsettled.Store(p.Transactional())
 	// Perhaps somebody else leads now. If that cannot be asked either, the next lookup of a leader says so.
-	_ = p.client.Refresh(context.WithoutCancel(ctx))
+	_ = p.client.Refresh(ctx)
 	if model.ClassOf(err) != model.Transient || !p.Transactional() {
 		return err
 	}

@@ -2,6 +2,8 @@ package repository
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -229,6 +231,78 @@ func TestProduceWithoutAnAnswerIsRepeatedWithoutTransactions(t *testing.T) {
 	if len(p.pool.free) != 1 {
 		t.Errorf("%d builders came back", len(p.pool.free))
 	}
+}
+
+// A broker that has forgotten the producer gets everything all the same, in order and once, from a new producer id.
+func TestForgottenProducerGoesOnWithANewIDWithoutTransactions(t *testing.T) {
+	for _, code := range []int16{45, 59} {
+		r := fakeRig(t)
+		topic := r.topic(2)
+		p := r.initialised("")
+		write(t, p, p.batch(topic, 0, "a"), p.batch(topic, 1, "x"))
+		before := p.id
+		r.on(kmsg.Produce, func(n int, q request) (kmsg.Response, error, bool) {
+			if n == 1 {
+				return nil, io.EOF, true // so that a connection may still be reading the batch
+			}
+			return first(0, code, code)(n, q)
+		})
+		write(t, p, p.batch(topic, 0, "b", "c"), p.batch(topic, 0, "d"))
+		write(t, p, p.batch(topic, 1, "y"), p.batch(topic, 0, "e"))
+		if p.id == before || p.sequences[model.TopicPartition{Topic: topic}] != 4 {
+			t.Errorf("code %d: producer id %d, before %d; sequence %d", code, p.id, before, p.sequences[model.TopicPartition{Topic: topic}])
+		}
+		r.requireCommitted(topic, map[int32][]string{0: {"a", "b", "c", "d", "e"}, 1: {"x", "y"}})
+		if _, recovered, _ := r.observer.told(); !slices.Contains(recovered, renewing) {
+			t.Errorf("code %d: recovered: %q", code, recovered)
+		}
+	}
+}
+
+// A transaction ends with it: only its coordinator may give out the next epoch.
+func TestForgottenProducerEndsTheTransaction(t *testing.T) {
+	r := fakeRig(t)
+	topic := r.topic(1)
+	p := r.initialised(unique(t))
+	r.on(kmsg.Produce, first(59))
+	_, err := p.Produce(within(t, time.Minute), []Outgoing{p.batch(topic, 0, "a")})
+	requireClass(t, err, model.Fenced)
+}
+
+// Whoever stops does not wait for a broker that hangs, and does not end a transaction that a request on its way could
+// begin anew.
+func TestProduceEndsWithItsContextAndLeavesTheTransactionToInit(t *testing.T) {
+	r := fakeRig(t)
+	topic := r.topic(1)
+	p := r.initialised(unique(t))
+	release := make(chan struct{})
+	r.on(kmsg.Produce, func(n int, _ request) (kmsg.Response, error, bool) {
+		if n == 1 {
+			r.fake.SleepControl(func() { <-release })
+		}
+		return nil, nil, false
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(200*time.Millisecond, cancel)
+	began := time.Now()
+	if _, err := p.Produce(ctx, []Outgoing{p.batch(topic, 0, "late")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if len(p.pool.free) != 0 {
+		t.Error("the builder is free though the connection may still be reading it")
+	}
+	requireClass(t, p.End(within(t, time.Minute), false), model.Fenced)
+	if n := len(r.asked(kmsg.EndTxn)); n != 0 {
+		t.Errorf("%d EndTxn", n)
+	}
+	must(t, p.Init(within(t, time.Minute)))
+	close(release)
+	write(t, p, p.batch(topic, 0, "again"))
+	must(t, p.End(within(t, time.Minute), true))
+	r.requireCommitted(topic, map[int32][]string{0: {"again"}})
 }
 
 func TestEveryCompressionIsReadByOthers(t *testing.T) {

@@ -2,7 +2,9 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,6 +40,8 @@ type Producer struct {
 	last      []model.TopicPartition        // what the transaction before wrote to
 	open      bool                          // the coordinator knows of a transaction
 	group     string                        // whose offsets were added to it
+	unsettled atomic.Bool                   // a Produce of it has no answer
+	forgotten bool                          // a broker does not know what was written before; without transactions
 }
 
 // NewProducer returns a producer. It has no producer id before Init.
@@ -81,6 +85,8 @@ func (p *Producer) reset() {
 	p.added = map[model.TopicPartition]bool{}
 	p.written = map[model.TopicPartition]bool{}
 	p.open, p.group = false, ""
+	p.unsettled.Store(false)
+	p.forgotten = false
 }
 
 // Begin opens a transaction ahead of its first Produce: the group's offsets and the partitions that the transaction
@@ -231,7 +237,8 @@ func (p *Producer) CommitOffsets(ctx context.Context, group string, member model
 }
 
 // End commits or aborts the transaction, if there is one. A lost answer is asked for again until it is definite: the
-// broker answers a repeated EndTxn as the first.
+// broker answers a repeated EndTxn as the first. A transaction with a Produce that has no answer is not ended: the
+// request may still be on its way, and would begin a transaction that nobody ends. Init aborts it and fences the request.
 func (p *Producer) End(ctx context.Context, commit bool) error {
 	if !p.open {
 		return nil
@@ -239,6 +246,9 @@ func (p *Producer) End(ctx context.Context, commit bool) error {
 	op := "abort transaction"
 	if commit {
 		op = "commit transaction"
+	}
+	if p.unsettled.Load() {
+		return &model.Error{Class: model.Fenced, Op: op, Subject: p.cfg.TransactionalID, Err: errors.New("a Produce of it has no answer")}
 	}
 	q := kmsg.NewPtrEndTxnRequest()
 	q.TransactionalID, q.ProducerID, q.ProducerEpoch, q.Commit = p.cfg.TransactionalID, p.id, p.epoch, commit
