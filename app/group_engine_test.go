@@ -170,6 +170,8 @@ func TestTransactionThatTakesTooLongIsHalved(t *testing.T) {
 		t.Errorf("then with %v records", halves)
 	}
 	r.eventually("readiness", e.ready)
+	r.backlog(20_000)
+	r.exactlyOnce()
 	var largest int64
 	for _, n := range r.stepsFrom(12 / partitions) {
 		largest = max(largest, n)
