@@ -58,7 +58,7 @@ func kindOfJSON(value []byte) string {
 	switch projection.KindAt(bytes.TrimLeft(value, " \t\r\n")) {
 	case projection.List:
 		return "a list"
-	case projection.Text, projection.Escaped:
+	case projection.Text, projection.Unicode, projection.Escaped:
 		return "a text"
 	case projection.True, projection.False:
 		return "a boolean"

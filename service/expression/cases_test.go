@@ -45,7 +45,7 @@ func compiled(lib *Library, text, event string) (*Program, *Env, error) {
 // onMachine is the program without its closures.
 func (p *Program) onMachine() *Program {
 	machine := *p
-	machine.eval, machine.test = nil, nil
+	machine.eval, machine.test, machine.write = nil, nil, nil
 	return &machine
 }
 

@@ -126,7 +126,7 @@ func (c *closures) membership(n *ast.CallNode) test {
 	return func(e *Env) outcome {
 		s := e.slot(i)
 		switch s.Kind {
-		case projection.Text:
+		case projection.Text, projection.Unicode:
 			text := e.event.JSON[s.Start+1 : s.End-1]
 			for _, t := range constants.texts {
 				if string(text) == t {

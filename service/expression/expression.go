@@ -39,6 +39,7 @@ type Program struct {
 	path   *path    // when the expression is nothing else
 	eval   eval     // nil: only code can run it
 	test   test     // of an eval that is true or false
+	write  writer   // nil: there is no shorter way to the JSON than the value
 	code   *vm.Program
 }
 
@@ -128,6 +129,7 @@ func (p *Program) close(root ast.Node, c *closures) {
 	if c.boolean(root) {
 		p.test = c.test(root)
 	}
+	p.write = c.writer(root)
 }
 
 func assemble(tree *parser.Tree, functions conf.FunctionsTable) (*vm.Program, error) {

@@ -12,9 +12,9 @@ import (
 
 func privacyFunctions(s *signer) []function {
 	return []function{
-		{name: "mask_ip", params: []Kind{Text}, result: Text, call: maskIP, one: fastMaskIP},
+		{name: "mask_ip", params: []Kind{Text}, result: Text, call: maskIP, text: fastMaskIP},
 		{name: "mask", params: []Kind{Text, Int}, result: Text, call: mask},
-		{name: "hash", params: []Kind{Text | Int}, result: Text, call: s.hash, one: s.fastHash},
+		{name: "hash", params: []Kind{Text | Int}, result: Text, call: s.hash, text: s.fastHash},
 		{name: "uuid5", params: []Kind{Text, Text}, result: Text, call: uuid5},
 	}
 }

@@ -20,8 +20,8 @@ func textFunctions() []function {
 		return params
 	}
 	return []function{
-		{name: "lower", params: t(1), result: Text, call: onText(strings.ToLower), one: fastCase('A')},
-		{name: "upper", params: t(1), result: Text, call: onText(strings.ToUpper), one: fastCase('a')},
+		{name: "lower", params: t(1), result: Text, call: onText(strings.ToLower), text: fastCase('A')},
+		{name: "upper", params: t(1), result: Text, call: onText(strings.ToUpper), text: fastCase('a')},
 		{name: "trim", params: t(2), optional: 1, result: Text, call: trim, one: fastTrim, two: fastText(strings.Trim)},
 		{name: "trimPrefix", params: t(2), result: Text, call: fromTexts(strings.TrimPrefix), two: fastText(strings.TrimPrefix)},
 		{name: "trimSuffix", params: t(2), result: Text, call: fromTexts(strings.TrimSuffix), two: fastText(strings.TrimSuffix)},

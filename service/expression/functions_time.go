@@ -14,7 +14,7 @@ func timeFunctions() []function {
 	return []function{
 		{name: "date", params: []Kind{Text | Time}, result: Time, call: date},
 		{name: "duration", params: []Kind{Text}, result: Duration, call: duration},
-		{name: "rfc3339", params: []Kind{timeLike}, result: Text, call: rfc3339, one: fastRFC3339},
+		{name: "rfc3339", params: []Kind{timeLike}, result: Text, call: rfc3339, text: fastRFC3339},
 		{name: "unix", params: []Kind{timeLike}, result: Int, call: unix, one: fastUnix},
 		{name: "truncate_time", params: []Kind{timeLike, Text}, result: Time, call: truncateTime},
 	}

@@ -29,6 +29,9 @@ type function struct {
 	// kind; call then has the say.
 	one func(w *work, a value) value
 	two func(w *work, a, b value) value
+	// text is in place of one for functions that give text: it appends the text to dst, and may decline. In the text
+	// nothing has to be escaped in JSON that has not to be in the argument.
+	text func(w *work, dst []byte, a value) (out []byte, ok bool)
 }
 
 // NewLibrary makes the functions. hashKey is the key of hash, in the form of HASH_KEY; without one, expressions with
@@ -41,6 +44,9 @@ func NewLibrary(hashKey string) (*Library, error) {
 	lib := &Library{functions: map[string]*function{}, operators: map[string]*function{}, signer: s}
 	for _, f := range slices.Concat(textFunctions(), numberFunctions(), listFunctions(), timeFunctions(), valueFunctions(), privacyFunctions(s)) {
 		f.key = f.name + "()"
+		if f.text != nil {
+			f.one = f.toBuffer
+		}
 		lib.functions[f.name] = &f
 	}
 	for _, f := range operators() {

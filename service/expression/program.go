@@ -69,6 +69,11 @@ func (p *Program) AppendJSON(env *Env, dst []byte) ([]byte, error) {
 			return append(dst, raw...), nil
 		}
 	}
+	if p.write != nil {
+		if out, ok := p.write(env, dst); ok {
+			return out, nil
+		}
+	}
 	if p.eval != nil {
 		if v := p.eval(env); v.plain() {
 			return append(append(append(dst, '"'), v.text()...), '"'), nil

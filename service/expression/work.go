@@ -43,6 +43,8 @@ func (w *work) plain(from int) value { return plainText(view(w.buf[from:])) }
 func (w *work) load(raw []byte, kind projection.Kind) value {
 	switch kind {
 	case projection.Text:
+		return plainText(view(raw[1 : len(raw)-1]))
+	case projection.Unicode:
 		if s := view(raw[1 : len(raw)-1]); utf8.ValidString(s) {
 			return plainText(s)
 		}

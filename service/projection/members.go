@@ -37,7 +37,7 @@ func (p *Projection) members(json []byte, i int, e *Event) int {
 			if f.Kind == Missing {
 				e.Members = append(e.Members, Member{Field: field, Start: uint32(start), End: uint32(end)})
 			}
-			*f = Field{Start: uint32(at), End: uint32(end), Kind: kind}
+			*f = Field{Key: uint32(start), Start: uint32(at), End: uint32(end), Kind: kind}
 			run = false
 		case run:
 			e.Members[len(e.Members)-1].End = uint32(end)
@@ -94,7 +94,7 @@ func (p *Projection) key(json []byte, i int, e *Event) (field int32, at int) {
 	} else {
 		var kind Kind
 		end, kind = stringEnd(json, i+8)
-		if kind != Text {
+		if kind != Text && kind != Unicode {
 			return p.oddKey(json, i-1, e)
 		}
 		end--

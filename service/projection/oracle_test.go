@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // disagreement compares a scan with encoding/json and says what differs, "" if nothing does.
@@ -35,11 +36,27 @@ func disagreement(p *Projection, names []string, e *Event, event []byte) string 
 		if got := event[f.Start:f.End]; !bytes.Equal(got, raw) {
 			return fmt.Sprintf("%q is %q, want %q", name, got, raw)
 		}
+		if d := keyDiffers(event, f, name); d != "" {
+			return d
+		}
 		if f.Kind != kindOf(raw) {
 			return fmt.Sprintf("%q has kind %d, want %d", name, f.Kind, kindOf(raw))
 		}
 	}
 	return rebuildingDiffers(event, e, want)
+}
+
+// keyDiffers looks at what is between the key of a field and its value.
+func keyDiffers(event []byte, f Field, name string) string {
+	if f.Kind == Missing {
+		return ""
+	}
+	var key string
+	quoted, ok := bytes.CutSuffix(bytes.TrimRight(event[f.Key:f.Start], " \t\r\n"), []byte(":"))
+	if err := json.Unmarshal(quoted, &key); err != nil || !ok || key != name {
+		return fmt.Sprintf("before the value of %q is %q", name, event[f.Key:f.Start])
+	}
+	return ""
 }
 
 // rebuildingDiffers makes an object of the members, with the last value of each field, and compares what it decodes to.
@@ -133,6 +150,9 @@ func kindOf(raw []byte) Kind {
 	case '"':
 		if bytes.IndexByte(raw, '\\') >= 0 {
 			return Escaped
+		}
+		if bytes.ContainsFunc(raw, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return Unicode
 		}
 		return Text
 	}

@@ -45,7 +45,7 @@ func MemberOf(object []byte, name string) (raw []byte, ok bool) {
 
 // isName says whether the bytes between the quotes of a key are that name.
 func isName(key []byte, kind Kind, name string) bool {
-	if kind == Text && string(key) == name {
+	if kind != Escaped && string(key) == name {
 		return utf8.ValidString(name)
 	}
 	for len(key) > 0 {

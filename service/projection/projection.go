@@ -25,17 +25,18 @@ const (
 	True
 	Int     // integer syntax: no fraction, no exponent
 	Number  // any other number
-	Text    // a string without escapes; it may hold non-ASCII and invalid UTF-8
+	Text    // a string of ASCII without escapes: its bytes are its text
+	Unicode // a string without escapes that is not all ASCII; it may hold invalid UTF-8
 	Escaped // a string with at least one backslash
 	List
 	Object
 )
 
-// Field is one wanted field: its value is JSON[Start:End], the quotes of strings included. Of a key that repeats it is the
-// last value. The Kind of a field that the event does not have is Missing.
+// Field is one wanted field: its value is JSON[Start:End], the quotes of strings included, and with its key it is
+// JSON[Key:End]. Of a key that repeats it is the last value. The Kind of a field that the event does not have is Missing.
 type Field struct {
-	Start, End uint32
-	Kind       Kind
+	Key, Start, End uint32
+	Kind            Kind
 }
 
 // Member is a stretch of the object: one member with a wanted name, or a run of adjacent members that nobody wants with

@@ -71,51 +71,73 @@ func scalarEnd(b []byte, i int) (int, Kind) {
 }
 
 // stringEnd reads the string whose first byte behind the quote is b[i]. It returns the index behind the closing quote, or
-// -1, and whether it is Text or Escaped.
+// -1, and whether it is Text, Unicode or Escaped.
 func stringEnd(b []byte, i int) (int, Kind) {
+	var seen uint64 // the bytes before b[i], one over the other
 	for i <= len(b)-8 {
-		m := special(word(b[i:]))
+		x := word(b[i:])
+		m := special(x)
 		if m != 0 {
 			i += bits.TrailingZeros64(m) / 8
+			seen |= x & (m&-m - 1) // what is below the mark
 			if b[i] == '"' {
+				if seen&highs != 0 {
+					return i + 1, Unicode
+				}
 				return i + 1, Text
 			}
 			break
 		}
+		seen |= x
 		i += 8
 	}
-	return oddStringEnd(b, i)
+	return oddStringEnd(b, i, seen)
 }
 
 // oddStringEnd is stringEnd for what has an escape, a mistake, or the end of the JSON near.
-func oddStringEnd(b []byte, i int) (int, Kind) {
-	kind := Text
+func oddStringEnd(b []byte, i int, seen uint64) (int, Kind) {
+	escaped := false
 	for i < len(b) {
 		switch c := b[i]; {
 		case c == '"':
-			return i + 1, kind
+			return i + 1, kindOfString(seen, escaped)
 		case c < ' ':
 			return -1, Missing
 		case c == '\\':
-			kind = Escaped
+			escaped = true
 			n := escapeLength(b[i:])
 			if n == 0 {
 				return -1, Missing
 			}
 			i += n
 		default:
+			seen |= uint64(c)
 			i++
 		}
 		for i <= len(b)-8 {
-			m := special(word(b[i:]))
+			x := word(b[i:])
+			m := special(x)
 			if m != 0 {
 				i += bits.TrailingZeros64(m) / 8
+				seen |= x & (m&-m - 1)
 				break
 			}
+			seen |= x
 			i += 8
 		}
 	}
 	return -1, Missing
+}
+
+// kindOfString is the kind of a string whose bytes, one over the other, are seen.
+func kindOfString(seen uint64, escaped bool) Kind {
+	switch {
+	case escaped:
+		return Escaped
+	case seen&highs != 0:
+		return Unicode
+	}
+	return Text
 }
 
 // escapeLength is how long the escape is that b begins with, 0 if it is none.
