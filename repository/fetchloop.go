@@ -168,6 +168,9 @@ func (l *loop) deliver(ctx context.Context, b *buffer, claimed []claim, waited t
 	failed := l.sort(b, claimed, f)
 	l.idle = f.Bytes == 0
 	f.Short = last && f.Bytes < l.enough()
+	if f.Bytes >= l.enough()*3/2 {
+		waited = 0 // it lay there ready: what took time was the broker's work
+	}
 	if len(f.Parts) == 0 {
 		f.Release()
 	} else {
