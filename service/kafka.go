@@ -48,6 +48,7 @@ type Processor struct {
 	limit   int              // bytes of a dead letter's value
 	event   projection.Event // as it came
 	env     *expression.Env  // what sees it
+	pieces  pieces           // of the output
 	scratch []byte           // the output, when it cannot be written to its place at once
 	result  projection.Event // the output, when expressions read it
 	after   *expression.Env  // what sees it

@@ -54,7 +54,7 @@ func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason
 	}
 	t := p.targets[0]
 	dst := out.Open(t.topic, t.partition, m, t.key, len(m.Value)+p.plan.template.growth)
-	dst, failed, err := p.plan.template.append(dst, &p.event, p.env)
+	dst, failed, err := p.plan.template.append(dst, &p.event, p.env, &p.pieces)
 	if err != nil {
 		return p.failed(model.StageTransform, failed, err)
 	}
@@ -66,7 +66,7 @@ func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason
 func (p *Processor) transform() *model.Reason {
 	var failed *step
 	var err error
-	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env); err != nil {
+	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env, &p.pieces); err != nil {
 		return p.failed(model.StageTransform, failed, err)
 	}
 	return nil

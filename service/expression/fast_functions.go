@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -114,44 +113,6 @@ func fastRounded(f func(float64) float64) func(*work, value) value {
 		}
 		return a
 	}
-}
-
-func fastMaskIP(_ *work, dst []byte, a value) ([]byte, bool) {
-	text := a.text()
-	if n := ipv4Network(text); n > 0 {
-		return append(append(dst, text[:n]...), '0'), true
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || addr.Zone() != "" {
-		return dst, false
-	}
-	masked, ok := network(addr.Unmap())
-	if !ok {
-		return dst, false
-	}
-	return masked.AppendTo(dst), true
-}
-
-// ipv4Network is the length of the first three numbers of an IPv4 address with their dots; 0 when s is none.
-func ipv4Network(s string) (n int) {
-	dots, digits, number := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '.' && digits > 0 && dots < 3:
-			dots, digits, number, n = dots+1, 0, 0, i+1
-		case c-'0' > 9, digits > 0 && number == 0: // no digit, or a number that starts with 0
-			return 0
-		default:
-			digits, number = digits+1, number*10+int(c-'0')
-			if number > 255 {
-				return 0
-			}
-		}
-	}
-	if dots < 3 || digits == 0 {
-		return 0
-	}
-	return n
 }
 
 // fastHash is hash with the one HMAC of this work, so that its key is not prepared again for every event.
