@@ -11,9 +11,9 @@ const (
 	fetchBuffers   = 2       // for each broker: one is processed while the other is filled
 	batchesInUse   = 2       // for each output partition: one is filled while the other is sent
 	collectedBytes = 2 << 20 // of output before it is sent
-	// programBytes is everything else: the program itself takes 20 MiB before the first event, and the whole engine was
-	// measured at up to 80 MiB (docs/performance.md) with buffers that count as 36 here.
-	programBytes = 44 << 20
+	// programBytes is everything else: the program itself takes 20 MiB before the first event. The whole engine was measured
+	// at up to 61 MiB, with buffers that count as 36 here and fetches of 4 MiB.
+	programBytes = 28 << 20
 	// headroom is what the garbage collector lets the heap grow to, times what is in use (GOGC=100).
 	headroom = 2
 	// assumedPartitions is what a topic is taken to have when KAFKA_PARTITIONS does not say it.

@@ -46,7 +46,7 @@ func TestValidateSaysWhatAPipelineDoesAndNeeds(t *testing.T) {
 		"passes on    every field but timestamp\n",
 		"HASH_KEY     made by the embedded mode; needed by set device_id\n",
 		`environment  KAFKA_SOURCE_TOPIC is not set, its default is "user-login"; KAFKA_OUTPUT_TOPIC is set` + "\n",
-		"memory       up to about 76 MiB for 6 output partitions and one broker: ",
+		"memory       up to about 52 MiB for 6 output partitions and one broker: ",
 		"1 pipeline file checked, 0 with problems\n",
 	} {
 		if !strings.Contains(out, want) {

@@ -15,7 +15,7 @@ import (
 )
 
 // fetchBytes is the most that one answer to a fetch holds: the engine's default for KAFKA_FETCH_MAX_BYTES.
-const fetchBytes = 4 << 20
+const fetchBytes = 2 << 20
 
 // consume reads the same topic with every client, read committed, and touches each key and value.
 func (b *bench) consume(ctx context.Context) error {

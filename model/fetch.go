@@ -21,7 +21,7 @@ type FetchedPartition struct {
 	// HighWatermark is the end of the partition at the time of the answer, as far as a read_committed reader can see.
 	HighWatermark int64
 	Bytes         int
-	// Open starts reading. The records of one partition are read to the end before those of the next are opened.
+	// Open starts reading. It is called once, and what it returns is used by one goroutine.
 	Open func() Records
 }
 

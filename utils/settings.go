@@ -40,7 +40,7 @@ type Kafka struct {
 	AutoCreateTopics  bool      `env:"KAFKA_AUTO_CREATE_TOPICS" envDefault:"false" doc:"Create the topics that do not exist. When false, a missing topic stops the start and is named"`
 	Partitions        int32     `env:"KAFKA_PARTITIONS" envDefault:"-1" min:"-1" max:"10000" accepted:"-1 (the broker's default) or 1 to 10000" doc:"Partitions of the topics that are created"`
 	ReplicationFactor int16     `env:"KAFKA_REPLICATION_FACTOR" envDefault:"-1" min:"-1" max:"100" accepted:"-1 (the broker's default) or 1 to 100" doc:"Replicas of the topics that are created"`
-	FetchMaxBytes     Size      `env:"KAFKA_FETCH_MAX_BYTES" envDefault:"4MiB" min:"64KiB" max:"256MiB" doc:"Most bytes that one fetch asks a broker for"`
+	FetchMaxBytes     Size      `env:"KAFKA_FETCH_MAX_BYTES" envDefault:"2MiB" min:"64KiB" max:"256MiB" doc:"Most bytes that one fetch asks a broker for"`
 }
 
 // Engine is how the pipeline runs.

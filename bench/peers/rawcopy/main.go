@@ -17,7 +17,7 @@ import (
 // As package app sets them.
 const (
 	batchBytes = 512 << 10
-	fetchBytes = 4 << 20
+	fetchBytes = 2 << 20
 	inflated   = 64 << 20
 )
 
