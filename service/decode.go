@@ -31,6 +31,7 @@ func (p *Processor) decode(m *model.Message) (model.Policy, *model.Reason) {
 		return "", &model.Reason{Stage: model.StageDecode, Code: CodeNotAnObject, Message: "the record has no value (a tombstone); tombstones: drop in the pipeline's source drops such records"}
 	}
 	switch p.plan.fields.Scan(m.Value, &p.event) {
+	case projection.IsObject:
 	case projection.Invalid:
 		return "", &model.Reason{Stage: model.StageDecode, Code: CodeInvalidJSON, Message: invalid(m.Value)}
 	case projection.NotObject:
@@ -64,8 +65,9 @@ func kindOfJSON(value []byte) string {
 		return "a boolean"
 	case projection.Null:
 		return "null"
+	default:
+		return "a number"
 	}
-	return "a number"
 }
 
 // filter says whether the event passes. The time of an event that passes must be readable, when the pipeline names

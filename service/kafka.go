@@ -120,6 +120,7 @@ func (p *Processor) Topics() []string { return p.plan.topics }
 // Process runs the messages of one batch through the pipeline. now is the time of the whole batch: now(), to the
 // millisecond, and the dead letters' failure time. Every message has exactly one fate.
 func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
+	p.release()
 	p.env.SetNow(now.Truncate(time.Millisecond))
 	p.after.SetNow(now.Truncate(time.Millisecond))
 	var r model.Result
@@ -140,6 +141,32 @@ func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 	}
 	return r
 }
+
+// keptScratch is how large a buffer may be, in bytes, to be kept for the next batch. One event of many megabytes must not
+// hold as many for ever in each worker.
+const keptScratch = 1 << 20
+
+// release gives back what single events of the batches before took beyond keptScratch.
+func (p *Processor) release() {
+	p.event.Release(keptScratch)
+	p.result.Release(keptScratch)
+	p.env.Release(keptScratch)
+	p.after.Release(keptScratch)
+	clear(p.pieces.list)
+	clear(p.targets[:cap(p.targets)])
+	for _, buffer := range []*[]byte{&p.pieces.made, &p.scratch, &p.notes} {
+		if cap(*buffer) > keptScratch {
+			*buffer = nil
+		}
+	}
+	if cap(p.headers) > keptHeaders {
+		p.headers = nil
+	}
+	clear(p.headers[:cap(p.headers)])
+}
+
+// keptHeaders is how many headers' room is kept for the next batch's dead letters.
+const keptHeaders = 1 << 10
 
 // one is the way of one event: decode, filter, transform, route, write. It says how many records were written, or why
 // the event failed; no record is closed before everything was evaluated.

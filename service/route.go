@@ -6,6 +6,7 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
+	"data-stream-engine/service/projection"
 )
 
 // target is one record that an event becomes.
@@ -30,7 +31,9 @@ func (p *Processor) transformThenRoute(m *model.Message, out Sink) *model.Reason
 	if why := p.transform(); why != nil {
 		return why
 	}
-	p.plan.routed.Scan(p.scratch, &p.result)
+	if p.plan.routed.Scan(p.scratch, &p.result) != projection.IsObject {
+		return &model.Reason{Stage: model.StageTransform, Code: CodeInvalidJSON, Message: fmt.Sprintf("the transformed event, of %d bytes, cannot be read again: %s", len(p.scratch), invalid(p.scratch))}
+	}
 	p.after.Bind(&p.result)
 	if why := p.route(m, out); why != nil {
 		return why

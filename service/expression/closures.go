@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"errors"
+
 	"github.com/expr-lang/expr/ast"
 
 	"data-stream-engine/service/projection"
@@ -47,7 +49,7 @@ type site struct{ line, column int }
 
 // fail ends an evaluation at this place. An error that has a place already comes from further inside.
 func (s site) fail(e *Env, err error) value {
-	if _, ok := err.(*Error); !ok {
+	if _, ok := errors.AsType[*Error](err); !ok {
 		err = &Error{Line: s.line, Column: s.column, Message: err.Error()}
 	}
 	return e.fail(err)
@@ -94,6 +96,7 @@ func conditional(cond test, exp1, exp2 eval) eval {
 			return exp1(e)
 		case no:
 			return exp2(e)
+		case failure:
 		}
 		return value{}
 	}
@@ -216,6 +219,7 @@ func (c *closures) choice(n *ast.ConditionalNode) test {
 			return exp1(e)
 		case no:
 			return exp2(e)
+		case failure:
 		}
 		return failure
 	}

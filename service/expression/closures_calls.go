@@ -128,7 +128,7 @@ func (c *closures) membership(n *ast.CallNode) test {
 		switch s.Kind {
 		case projection.Text, projection.Unicode:
 			text := e.event.JSON[s.Start+1 : s.End-1]
-			for _, t := range constants.texts {
+			for _, t := range constants.texts { //nolint:modernize // slices.Contains takes a string, which would be a copy
 				if string(text) == t {
 					return yes
 				}
@@ -136,12 +136,13 @@ func (c *closures) membership(n *ast.CallNode) test {
 			return no
 		case projection.Missing, projection.Null:
 			return outcomeOf(constants.null)
+		default:
+			v := general(e)
+			if v.failed() {
+				return failure
+			}
+			return outcomeOf(v.truth())
 		}
-		v := general(e)
-		if v.failed() {
-			return failure
-		}
-		return outcomeOf(v.truth())
 	}
 }
 

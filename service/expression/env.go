@@ -48,6 +48,21 @@ func (e *Env) Bind(event *projection.Event) {
 	e.bound++
 }
 
+// Release forgets what was made of the event, and gives back memory that is larger than limit bytes: of one with very long
+// texts. What was returned for the event is no longer valid.
+func (e *Env) Release(limit int) {
+	e.Bind(e.event)
+	if cap(e.buf) > limit {
+		e.buf = nil
+	}
+	clear(e.locals)
+	clear(e.loaded)
+	if e.values != nil {
+		clear(e.values)
+		e.values[nowName] = e.now.boxed()
+	}
+}
+
 // slot is a field by its number.
 func (e *Env) slot(i int) projection.Field {
 	if i < len(e.event.Fields) {

@@ -50,32 +50,27 @@ func ipv6Network(s string) (n int) {
 	groups, digits, gap := 0, 0, false // whole groups; digits of the group that is being read; there was ::
 	for i := range len(s) {
 		c := s[i]
-		if c == ':' {
-			switch {
-			case digits > 0:
-				if groups++; groups == 3 && !gap {
-					n = i
-				}
-				digits = 0
-			case groups >= 2 && !gap:
-				gap = true
-				if groups == 2 {
-					n = i - 1
-				}
-			default:
-				return 0
+		switch {
+		case c != ':':
+		case digits > 0:
+			if groups++; groups == 3 && !gap {
+				n = i
+			}
+			digits = 0
+			continue
+		case groups < 2 || gap:
+			return 0
+		default:
+			gap = true
+			if groups == 2 {
+				n = i - 1
 			}
 			continue
 		}
-		network := groups < 3
-		switch {
-		case digits == 4, c == '0' && digits == 0 && network:
-			return 0
-		case c-'0' <= 9, c-'a' < 6, c-'A' < 6 && !network:
-			digits++
-		default:
+		if network := groups < 3; digits == 4 || network && c == '0' && digits == 0 || !isHex(c, !network) {
 			return 0
 		}
+		digits++
 	}
 	switch {
 	case digits > 0:
@@ -88,3 +83,5 @@ func ipv6Network(s string) (n int) {
 	}
 	return 0
 }
+
+func isHex(c byte, capitals bool) bool { return c-'0' <= 9 || c-'a' < 6 || capitals && c-'A' < 6 }

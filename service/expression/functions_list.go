@@ -193,8 +193,8 @@ func fromPairs(args []any) (any, error) {
 // findLastIndex is the place of the last true in a list that holds, for each element of another, whether it was found.
 func findLastIndex(args []any) (any, error) {
 	found := args[1].([]any)
-	for i := len(found) - 1; i >= 0; i-- {
-		if found[i] == true {
+	for i, yes := range slices.Backward(found) {
+		if yes == true {
 			return int64(i), nil
 		}
 	}

@@ -151,9 +151,9 @@ func unescape(body []byte, i int) (r rune, end int) {
 		return '\r', i + 2
 	case 't':
 		return '\t', i + 2
+	case 'u':
 	default:
 		return rune(c), i + 2
-	case 'u':
 	}
 	r, i = hex4(body[i+2:]), i+6
 	if !utf16.IsSurrogate(r) {

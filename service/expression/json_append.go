@@ -10,9 +10,16 @@ import (
 	"time"
 )
 
+// maxLevels is how deep lists and objects may lie in each other: one less than readers such as encoding/json take, since
+// they become part of an event.
+const maxLevels = 9_999
+
 // AppendJSON appends the JSON of a value: compact, keys of objects in the order of their bytes, times in RFC 3339,
 // durations as Go writes them.
-func AppendJSON(dst []byte, v any) ([]byte, error) {
+func AppendJSON(dst []byte, v any) ([]byte, error) { return appendValue(dst, v, 0) }
+
+// appendValue is AppendJSON for a value in that many lists and objects.
+func appendValue(dst []byte, v any, levels int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...), nil
@@ -34,28 +41,36 @@ func AppendJSON(dst []byte, v any) ([]byte, error) {
 	case beyond:
 		return dst, fmt.Errorf("number %s is out of range", firstBytes(string(v)))
 	case []any:
-		return appendList(dst, v)
+		return appendList(dst, v, levels+1)
 	case map[string]any:
-		return appendObject(dst, v)
+		return appendObject(dst, v, levels+1)
 	}
 	return dst, fmt.Errorf("%T has no form in JSON", v)
 }
 
-func appendList(dst []byte, list []any) ([]byte, error) {
+var errTooDeep = errors.New("lists and objects lie in each other on more than 10,000 levels, which readers of JSON refuse")
+
+func appendList(dst []byte, list []any, levels int) ([]byte, error) {
+	if levels > maxLevels {
+		return dst, errTooDeep
+	}
 	dst = append(dst, '[')
 	var err error
 	for i, v := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = AppendJSON(dst, v); err != nil {
+		if dst, err = appendValue(dst, v, levels); err != nil {
 			return dst, err
 		}
 	}
 	return append(dst, ']'), nil
 }
 
-func appendObject(dst []byte, object map[string]any) ([]byte, error) {
+func appendObject(dst []byte, object map[string]any, levels int) ([]byte, error) {
+	if levels > maxLevels {
+		return dst, errTooDeep
+	}
 	dst = append(dst, '{')
 	var err error
 	for i, key := range slices.Sorted(maps.Keys(object)) {
@@ -63,7 +78,7 @@ func appendObject(dst []byte, object map[string]any) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(appendText(dst, key), ':')
-		if dst, err = AppendJSON(dst, object[key]); err != nil {
+		if dst, err = appendValue(dst, object[key], levels); err != nil {
 			return dst, err
 		}
 	}

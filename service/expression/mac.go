@@ -58,7 +58,7 @@ func (m *mac) behind(key []byte, pad byte) []byte {
 		block[i] ^= pad
 	}
 	m.digest.Reset()
-	m.digest.Write(block[:])
+	_, _ = m.digest.Write(block[:])
 	state, _ := m.digest.AppendBinary(nil) // never fails, as the rest of digest
 	return state
 }
@@ -67,10 +67,10 @@ func (m *mac) behind(key []byte, pad byte) []byte {
 func (m *mac) sum(message []byte) []byte {
 	_ = m.digest.UnmarshalBinary(m.inner)
 	if len(message) > oneBlock || !m.padding {
-		m.digest.Write(message)
+		_, _ = m.digest.Write(message)
 		m.state = m.digest.Sum(m.state[:0])
 		_ = m.digest.UnmarshalBinary(m.outer)
-		m.digest.Write(m.state)
+		_, _ = m.digest.Write(m.state)
 		m.state = m.digest.Sum(m.state[:0])
 		return m.state
 	}
@@ -83,7 +83,7 @@ func (m *mac) sum(message []byte) []byte {
 }
 
 func (m *mac) behindBlock(block *[sha256.BlockSize]byte) []byte {
-	m.digest.Write(block[:])
+	_, _ = m.digest.Write(block[:])
 	m.state, _ = m.digest.AppendBinary(m.state[:0])
 	return m.state[stateAt : stateAt+sha256.Size]
 }

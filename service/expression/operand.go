@@ -36,7 +36,7 @@ func (v value) failed() bool      { return v.tag == 0 }
 func (v value) is(kind Kind) bool { return v.kind()&kind != 0 }
 
 func ofBytes(kind Kind, s string) value {
-	return value{tag: uint64(kind), num: uint64(len(s)), ref: unsafe.Pointer(unsafe.StringData(s))}
+	return value{tag: uint64(kind), num: uint64(len(s)), ref: unsafe.Pointer(unsafe.StringData(s))} //nolint:gosec // see value
 }
 
 // plainText is a text in which nothing has to be escaped.
@@ -47,7 +47,7 @@ func plainText(s string) value {
 }
 
 // text is what ofBytes was given.
-func (v value) text() string { return unsafe.String((*byte)(v.ref), int(v.num)) }
+func (v value) text() string { return unsafe.String((*byte)(v.ref), int(v.num)) } //nolint:gosec // see value
 
 // list is a List that was decoded, nil when it is still JSON.
 func (v value) list() []any {
@@ -68,7 +68,7 @@ func ofBool(b bool) value {
 func ofTime(t time.Time) value {
 	v := value{tag: uint64(Time) | uint64(t.Nanosecond())<<nanosShift, num: uint64(t.Unix())}
 	if l := t.Location(); l != time.UTC {
-		v.ref = unsafe.Pointer(l)
+		v.ref = unsafe.Pointer(l) //nolint:gosec // see value
 	}
 	return v
 }
@@ -111,8 +111,9 @@ func (v value) boxed() any {
 			return *(*any)(v.ref)
 		}
 		return decode(bytesOf(v.text()))
+	default: // Nil
+		return nil
 	}
-	return nil
 }
 
 // unboxed is the opposite of boxed.
@@ -143,11 +144,11 @@ func unboxed(v any) value {
 }
 
 func ofDecoded(kind Kind, v any) value {
-	return value{tag: uint64(kind) | isDecoded, ref: unsafe.Pointer(&v)}
+	return value{tag: uint64(kind) | isDecoded, ref: unsafe.Pointer(&v)} //nolint:gosec // see value
 }
 
 // view is b as a string that lies in the same memory: it is valid for as long as nobody writes to b.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // see value
 
 // bytesOf is s as bytes that lie in the same memory, which nobody may write to.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // see value

@@ -48,6 +48,7 @@ func (p *Program) RunBool(env *Env) (bool, error) {
 			return true, nil
 		case no:
 			return false, nil
+		case failure:
 		}
 		return false, env.err
 	}
@@ -128,8 +129,9 @@ func (p *Program) value(env *Env) (value, error) {
 		return v, env.err
 	case Beyond:
 		return v, outOfRange(v)
+	default:
+		return v, nil
 	}
-	return v, nil
 }
 
 // machine runs the expression on expr's machine.

@@ -63,8 +63,9 @@ func (w *work) load(raw []byte, kind projection.Kind) value {
 		return ofBytes(List, view(raw))
 	case projection.Object:
 		return ofBytes(Object, view(raw))
+	default: // Null, Missing
+		return nilValue()
 	}
-	return nilValue()
 }
 
 func (w *work) unescaped(quoted []byte) value {
@@ -119,6 +120,7 @@ func (w *work) append(dst []byte, v value) ([]byte, error) {
 		}
 	case Beyond:
 		return dst, outOfRange(v)
+	default:
 	}
 	return AppendJSON(dst, v.boxed())
 }

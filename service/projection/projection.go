@@ -47,6 +47,9 @@ type Member struct {
 	Start, End uint32
 }
 
+// memberSize is what a Member takes in memory, in bytes.
+const memberSize = 12
+
 // Event is what a scan found. It is reused from event to event; its slices are good until the next scan.
 type Event struct {
 	JSON []byte
@@ -92,6 +95,18 @@ func (p *Projection) Scan(json []byte, e *Event) Verdict {
 		return Invalid
 	}
 	return IsObject
+}
+
+// Release forgets the event, and gives back memory that is larger than limit bytes: of one with very many members.
+func (e *Event) Release(limit int) {
+	e.JSON, e.Members = nil, e.Members[:0]
+	clear(e.Fields)
+	if cap(e.Members)*memberSize > limit {
+		e.Members = nil
+	}
+	if cap(e.decoded) > limit {
+		e.decoded = nil
+	}
 }
 
 func (e *Event) reset(json []byte, fields int) {
