@@ -17,8 +17,11 @@ func varintLen(v int64) int {
 
 func appendVarint(b []byte, v int64) []byte {
 	u := zigzag(v)
-	if u < 0x80 {
+	switch {
+	case u < 0x80:
 		return append(b, byte(u))
+	case u < 1<<14: // the lengths and deltas of most records
+		return append(b, byte(u)|0x80, byte(u>>7))
 	}
 	return binary.AppendUvarint(b, u)
 }
@@ -26,11 +29,14 @@ func appendVarint(b []byte, v int64) []byte {
 // putVarint writes v to the start of b, which has room for it.
 func putVarint(b []byte, v int64) {
 	u := zigzag(v)
-	if u < 0x80 {
+	switch {
+	case u < 0x80:
 		b[0] = byte(u)
-		return
+	case u < 1<<14:
+		b[0], b[1] = byte(u)|0x80, byte(u>>7)
+	default:
+		binary.PutUvarint(b, u)
 	}
-	binary.PutUvarint(b, u)
 }
 
 // varint reads the number at p[i:] and the index behind it, which is -1 when there is none. It takes a negative i for
@@ -39,8 +45,12 @@ func varint(p []byte, i int) (v int64, next int) {
 	if uint(i) >= uint(len(p)) {
 		return 0, -1
 	}
-	if c := p[i]; c < 0x80 {
+	c := p[i]
+	if c < 0x80 {
 		return unzigzag(uint64(c)), i + 1
+	}
+	if i+1 < len(p) && p[i+1] < 0x80 {
+		return unzigzag(uint64(c&0x7f) | uint64(p[i+1])<<7), i + 2
 	}
 	u, n := binary.Uvarint(p[i:])
 	if n <= 0 {
