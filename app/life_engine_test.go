@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +122,24 @@ func TestMissingPermissionIsNamedAndWaitedFor(t *testing.T) {
 			denied.Remove()
 			r.exactlyOnce()
 			r.eventually("readiness", e.ready)
+		})
+	}
+}
+
+// A partition that has nothing for us is known to be worked off, also after a restart.
+func TestPartitionsWithNothingToReadReportThatNoneIsLeft(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.feed(users)
+	first := r.start()
+	r.exactlyOnce()
+	must(t, first.stop())
+	second := r.start()
+	for n := range partitions {
+		lag := fmt.Sprintf(`kafka_consumergroup_lag{consumergroup="engine",partition="%d",topic="in"} 0`, n)
+		r.eventually("lag of partition "+strconv.Itoa(n), func() bool {
+			_, body := second.get("/metrics")
+			return strings.Contains(body, lag)
 		})
 	}
 }

@@ -95,6 +95,9 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 // process runs what was fetched through the pipeline and into the outboxes: in rounds, between which it looks at the
 // limits of the transaction.
 func (r *run) process(fetched *model.Fetch) error {
+	for _, p := range fetched.Empty {
+		r.watch.Metrics.Lag(p.TopicPartition, max(p.End-r.positions[p.TopicPartition].Offset, 0))
+	}
 	if err := r.spread(fetched); err != nil {
 		return err
 	}

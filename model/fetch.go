@@ -6,11 +6,20 @@ import "fmt"
 // Release gives back to the fetcher; until then the next answer may be under way but not the one after it.
 type Fetch struct {
 	Parts []FetchedPartition
+	// Empty are partitions that have nothing new, when their end has not been told before: so that somebody can say that
+	// nothing is left to do there.
+	Empty []PartitionEnd
 	Bytes int
 	// Short tells that the broker had no more: it waited for as long as it was allowed to and answered with less than
 	// was asked for.
 	Short   bool
 	Release func()
+}
+
+// PartitionEnd is where a partition ends, as far as a read_committed reader can see.
+type PartitionEnd struct {
+	TopicPartition
+	End int64
 }
 
 // FetchedPartition is what came for one partition.

@@ -171,7 +171,7 @@ func (l *loop) deliver(ctx context.Context, b *buffer, claimed []claim, waited t
 	if f.Bytes >= l.enough()*3/2 {
 		waited = 0 // it lay there ready: what took time was the broker's work
 	}
-	if len(f.Parts) == 0 {
+	if len(f.Parts)+len(f.Empty) == 0 {
 		f.Release()
 	} else {
 		select {
@@ -211,7 +211,12 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 			continue
 		}
 		l.well(c.part)
+		told := c.end == got.stable
+		c.end = got.stable
 		if !got.whole() {
+			if !told {
+				f.Empty = append(f.Empty, model.PartitionEnd{TopicPartition: got.TopicPartition, End: got.stable})
+			}
 			continue
 		}
 		c.part.offset, _ = recordbatch.LastOffset(got.set, c.offset)

@@ -91,9 +91,10 @@ func TestTransactionsInAHurryAskAgainAtOnce(t *testing.T) {
 			for i := 1; i < len(asked); i++ {
 				pauses = append(pauses, asked[i].at.Sub(asked[i-1].at))
 			}
+			// Taken at the broker, where two requests may come closer than they were sent.
 			slices.Sort(pauses)
-			if shortest, middle := pauses[0], pauses[len(pauses)/2]; shortest < time.Millisecond || middle > 10*time.Millisecond {
-				t.Errorf("pauses of %s to %s, half of them above %s", shortest, pauses[len(pauses)-1], middle)
+			if middle := pauses[len(pauses)/2]; middle < 500*time.Microsecond || middle > 10*time.Millisecond {
+				t.Errorf("pauses of %s to %s, half of them above %s", pauses[0], pauses[len(pauses)-1], middle)
 			}
 			if retries, _, _ := r.observer.told(); len(retries) > 0 {
 				t.Errorf("told of what is as usual: %v", retries)

@@ -82,7 +82,8 @@ type part struct {
 	failing   bool
 	failures  int
 	notBefore time.Time
-	version   int // counts seeks
+	version   int   // counts seeks
+	end       int64 // of its log, as it was last told; -1: not yet
 }
 
 // Open starts fetching from the given positions. It ends with Close.
@@ -96,7 +97,7 @@ func (s *Source) Open(ctx context.Context, positions map[model.TopicPartition]mo
 		beat: beat{interval: s.cfg.Wait, until: map[int32]time.Time{}},
 	}
 	for tp, pos := range positions {
-		p := &part{TopicPartition: tp, offset: pos.Offset, leader: -1}
+		p := &part{TopicPartition: tp, offset: pos.Offset, leader: -1, end: -1}
 		st.parts[tp], st.order = p, append(st.order, p)
 	}
 	if err := st.refresh(ctx); err != nil {
@@ -113,7 +114,7 @@ func (s *Stream) Next(ctx context.Context) (*model.Fetch, error) {
 	for {
 		select {
 		case f := <-s.out:
-			if s.dropStale(f.Fetch); len(f.Parts) > 0 {
+			if s.dropStale(f.Fetch); len(f.Parts)+len(f.Empty) > 0 {
 				s.waited = f.waited
 				return f.Fetch, nil
 			}

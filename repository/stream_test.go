@@ -72,6 +72,7 @@ func TestBrokersMayCollectBeforeTheyAnswer(t *testing.T) {
 	r := fakeRig(t, kfake.NumBrokers(1))
 	topic := r.topic(1)
 	g := r.open(topic, 4<<20, map[int32]int64{0: 0})
+	must(t, g.fetch()) // that there is nothing is told once
 	time.Sleep(1200 * time.Millisecond)
 	idle := r.asked(kmsg.Fetch)
 	if len(idle) > 4 {
