@@ -73,7 +73,7 @@ func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
 		group = spec.Name
 	}
 	plan.topics[model.DeadLetters] = group + "-dead-letter"
-	if problems := plan.surroundings(lib); len(problems) > 0 {
+	if problems := plan.surroundings(); len(problems) > 0 {
 		return nil, problems.asError()
 	}
 	if o.DeadLetterBytes <= 0 {
@@ -83,10 +83,10 @@ func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
 }
 
 // surroundings are the problems that only show once group and hash key are known.
-func (p *plan) surroundings(lib *expression.Library) Problems {
+func (p *plan) surroundings() Problems {
 	var found Problems
 	for _, s := range p.steps() {
-		if s.program.NeedsHashKey() && !lib.HasHashKey() {
+		if s.program.NeedsHashKey() && !p.lib.HasHashKey() {
 			found = append(found, Problem{File: p.spec.File, At: s.spec.At, Message: s.what + " calls hash, which needs a key: set HASH_KEY to at least 16 random bytes"})
 		}
 	}

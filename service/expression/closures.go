@@ -70,7 +70,7 @@ func (c *closures) eval(n ast.Node) eval {
 		return c.call(n)
 	case *ast.ConditionalNode:
 		if !c.boolean(n) {
-			return conditional(c.test(n.Cond), c.eval(n.Exp1), c.eval(n.Exp2))
+			return branch(c.test(n.Cond), c.eval(n.Exp1), c.eval(n.Exp2), value{})
 		}
 	case *ast.VariableDeclaratorNode:
 		return c.let(n)
@@ -89,8 +89,9 @@ func (c *closures) eval(n ast.Node) eval {
 	}
 }
 
-func conditional(cond test, exp1, exp2 eval) eval {
-	return func(e *Env) value {
+// branch is ?: of values or of conditions; failed is what a failure is among them.
+func branch[T any](cond test, exp1, exp2 func(*Env) T, failed T) func(*Env) T {
+	return func(e *Env) T {
 		switch cond(e) {
 		case yes:
 			return exp1(e)
@@ -98,7 +99,7 @@ func conditional(cond test, exp1, exp2 eval) eval {
 			return exp2(e)
 		case failure:
 		}
-		return value{}
+		return failed
 	}
 }
 
@@ -184,8 +185,8 @@ func (c *closures) test(n ast.Node) test {
 			return failure
 		}
 	case *ast.ConditionalNode:
-		if c.boolean(n) {
-			return c.choice(n)
+		if c.boolean(n) { // && and || too
+			return branch(c.test(n.Cond), c.test(n.Exp1), c.test(n.Exp2), failure)
 		}
 	case *ast.CallNode:
 		if t := c.membership(n); t != nil {
@@ -199,28 +200,5 @@ func (c *closures) test(n ast.Node) test {
 			return failure
 		}
 		return outcomeOf(x.truth())
-	}
-}
-
-// choice is &&, || and ?: of conditions.
-func (c *closures) choice(n *ast.ConditionalNode) test {
-	cond, exp1, exp2 := c.test(n.Cond), c.test(n.Exp1), c.test(n.Exp2)
-	if b, ok := n.Exp2.(*ast.BoolNode); ok && !b.Value {
-		return func(e *Env) outcome {
-			if o := cond(e); o != yes {
-				return o
-			}
-			return exp1(e)
-		}
-	}
-	return func(e *Env) outcome {
-		switch cond(e) {
-		case yes:
-			return exp1(e)
-		case no:
-			return exp2(e)
-		case failure:
-		}
-		return failure
 	}
 }
