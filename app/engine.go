@@ -67,13 +67,21 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		exactlyOnce: s.Engine.ExactlyOnce(), timeout: s.Engine.TransactionTimeout}
 	ports := handler.Ports{
 		Membership: member, Heartbeat: member, Source: opener{source}, NewWriter: writers.writer,
-		Offsets: repository.NewOffsets(c.client, c.retry, groupID, s.Kafka.AutoOffsetReset == "latest"),
+		Offsets: repository.NewOffsets(c.client, c.retry, groupID, fromEnd(s, spec)...),
 	}
 	return handler.NewEngine(handler.Config{
 		Group: groupID, InstanceID: s.Engine.InstanceID, ExactlyOnce: s.Engine.ExactlyOnce(),
 		CommitInterval: s.Engine.CommitInterval, CommitMaxRecords: s.Engine.CommitMaxRecords, CommitMaxBytes: int(s.Engine.CommitMaxBytes),
 		TransactionTimeout: s.Engine.TransactionTimeout, ShutdownTimeout: s.Engine.ShutdownTimeout, Workers: runtime.GOMAXPROCS(0),
 	}, ports, processor, watch, log), nil
+}
+
+// fromEnd are the topics that a group without committed offsets begins at the end of.
+func fromEnd(s *utils.Settings, spec *model.Pipeline) []string {
+	if s.Kafka.AutoOffsetReset == "latest" {
+		return []string{spec.Source.Topic}
+	}
+	return nil
 }
 
 // opener is the repository's source as the handler knows it.

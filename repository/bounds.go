@@ -16,25 +16,30 @@ const (
 	latest   int64 = -1
 )
 
-// readCommitted is the isolation level in which nothing of an open or aborted transaction is seen (KIP-98).
-const readCommitted = 1
+// The isolation levels (KIP-98): with readUncommitted the latest offset is the high watermark, with readCommitted that of
+// the first record of an open transaction, and nothing of an open or aborted one is seen.
+const (
+	readUncommitted = 0
+	readCommitted   = 1
+)
 
-// bounds asks the leaders for one end of each partition.
-func bounds(ctx context.Context, client *broker.Client, partitions []model.TopicPartition, end int64) (map[model.TopicPartition]int64, error) {
+// bounds asks the leaders for one end of each partition. A broker that was the leader and does not know better yet is
+// told by its epoch (KIP-320), a new one that does not know the end yet says so (KIP-207).
+func bounds(ctx context.Context, client *broker.Client, partitions []model.TopicPartition, end int64, isolation int8) (map[model.TopicPartition]int64, error) {
 	byLeader, err := leadersOf(ctx, client, partitions)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[model.TopicPartition]int64, len(partitions))
-	for leader, ps := range byLeader {
+	for leader, topics := range byLeader {
 		q := kmsg.NewPtrListOffsetsRequest()
-		q.IsolationLevel = readCommitted
-		for topic, numbers := range byTopic(ps) {
+		q.IsolationLevel = isolation
+		for topic, ps := range topics {
 			t := kmsg.NewListOffsetsRequestTopic()
 			t.Topic = topic
-			for _, n := range numbers {
+			for _, led := range ps {
 				p := kmsg.NewListOffsetsRequestTopicPartition()
-				p.Partition, p.Timestamp = n, end
+				p.Partition, p.CurrentLeaderEpoch, p.Timestamp = led.partition, led.epoch, end
 				t.Partitions = append(t.Partitions, p)
 			}
 			q.Topics = append(q.Topics, t)
@@ -70,17 +75,40 @@ func readBounds(answer kmsg.Response, found map[model.TopicPartition]int64) erro
 	return nil
 }
 
-// leadersOf groups partitions by the broker that leads them now.
-func leadersOf(ctx context.Context, client *broker.Client, partitions []model.TopicPartition) (map[int32][]model.TopicPartition, error) {
-	byLeader := map[int32][]model.TopicPartition{}
+// led is a partition with the epoch of its leader.
+type led struct {
+	partition, epoch int32
+}
+
+// leadersOf groups partitions by the broker that leads them now, and by topic.
+func leadersOf(ctx context.Context, client *broker.Client, partitions []model.TopicPartition) (map[int32]map[string][]led, error) {
+	byLeader := map[int32]map[string][]led{}
 	for _, tp := range partitions {
-		leader, _, err := leaderOf(ctx, client, tp)
+		leader, epoch, err := leaderOf(ctx, client, tp)
 		if err != nil {
 			return nil, err
 		}
-		byLeader[leader] = append(byLeader[leader], tp)
+		if byLeader[leader] == nil {
+			byLeader[leader] = map[string][]led{}
+		}
+		byLeader[leader][tp.Topic] = append(byLeader[leader][tp.Topic], led{tp.Partition, epoch})
 	}
 	return byLeader, nil
+}
+
+// intoRange is the offset nearest to one that may be out of range: the start of the log when retention was faster than
+// its reader, its end when an unclean election cut the log off.
+func intoRange(ctx context.Context, client *broker.Client, tp model.TopicPartition, offset int64) (int64, error) {
+	one := []model.TopicPartition{tp}
+	first, err := bounds(ctx, client, one, earliest, readCommitted)
+	if err != nil {
+		return 0, err
+	}
+	last, err := bounds(ctx, client, one, latest, readCommitted)
+	if err != nil {
+		return 0, err
+	}
+	return min(max(offset, first[tp]), last[tp]), nil
 }
 
 // leaderOf is the broker that leads a partition, and its leader epoch. Without a leader the metadata is asked for anew.

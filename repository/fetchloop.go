@@ -293,19 +293,12 @@ func (l *loop) mend(ctx context.Context, c claim, code int16) {
 	l.s.observer.Retrying(fetching, op)
 }
 
-// intoRange moves a position whose messages are gone to the nearest one that exists: the start of the log when
-// retention was faster than we, its end when an unclean election cut the log off.
+// intoRange moves a position whose messages are gone to the nearest one that exists.
 func (l *loop) intoRange(ctx context.Context, c claim) error {
-	one := []model.TopicPartition{c.TopicPartition}
-	first, err := bounds(ctx, l.s.client, one, earliest)
+	to, err := intoRange(ctx, l.s.client, c.TopicPartition, c.offset)
 	if err != nil {
 		return err
 	}
-	last, err := bounds(ctx, l.s.client, one, latest)
-	if err != nil {
-		return err
-	}
-	to := min(max(c.offset, first[c.TopicPartition]), last[c.TopicPartition])
 	if to == c.offset {
 		return nil // it is in range again
 	}

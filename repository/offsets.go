@@ -12,16 +12,16 @@ import (
 
 // Offsets are the committed positions of one consumer group.
 type Offsets struct {
-	client *broker.Client
-	retry  Retry
-	group  string
-	// fromLatest: a group without committed offsets begins at the end of the partitions.
-	fromLatest bool
+	client  *broker.Client
+	retry   Retry
+	group   string
+	fromEnd []string
 }
 
-// NewOffsets returns the offsets of a group. With fromLatest a group without committed offsets begins at the end.
-func NewOffsets(client *broker.Client, retry Retry, group string, fromLatest bool) *Offsets {
-	return &Offsets{client: client, retry: retry, group: group, fromLatest: fromLatest}
+// NewOffsets returns the offsets of a group. Without a committed offset it begins at the end of the topics in fromEnd, and
+// at the beginning of all others: what a group derives for itself is read from its first record on.
+func NewOffsets(client *broker.Client, retry Retry, group string, fromEnd ...string) *Offsets {
+	return &Offsets{client: client, retry: retry, group: group, fromEnd: fromEnd}
 }
 
 // Stable returns the committed positions of those partitions that have one. It waits until no transaction that may
@@ -70,11 +70,11 @@ func (o *Offsets) readStable(r *kmsg.OffsetFetchResponse) (map[model.TopicPartit
 			if p.Offset < 0 {
 				continue
 			}
-			pos := model.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch}
+			text := ""
 			if p.Metadata != nil {
-				pos.Metadata = *p.Metadata
+				text = *p.Metadata
 			}
-			found[model.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = pos
+			found[model.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = model.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Note: parseNote(text)}
 		}
 	}
 	return found, nil
@@ -89,7 +89,7 @@ func (o *Offsets) Commit(ctx context.Context, member model.Assignment, positions
 		t.Topic = topic
 		for _, p := range ps {
 			x := kmsg.NewOffsetCommitRequestTopicPartition()
-			x.Partition, x.Offset, x.LeaderEpoch, x.Metadata = p.partition, p.Offset, p.LeaderEpoch, kmsg.StringPtr(p.Metadata)
+			x.Partition, x.Offset, x.LeaderEpoch, x.Metadata = p.partition, p.Offset, p.LeaderEpoch, noteText(p.Note)
 			t.Partitions = append(t.Partitions, x)
 		}
 		q.Topics = append(q.Topics, t)

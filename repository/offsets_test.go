@@ -54,12 +54,17 @@ func of(m model.Assignment, topic string, partitions ...int32) model.Assignment 
 	return m
 }
 
-func (r *rig) offsets(group string, fromLatest bool) *Offsets {
-	return NewOffsets(r.client, NewRetry(r.observer), group, fromLatest)
+// offsets are those of a group that has the name of its source.
+func (r *rig) offsets(source string, fromLatest bool) *Offsets {
+	var fromEnd []string
+	if fromLatest {
+		fromEnd = append(fromEnd, source)
+	}
+	return NewOffsets(r.client, NewRetry(r.observer), source, fromEnd...)
 }
 
 func at(topic string, partition int32, offset int64) map[model.TopicPartition]model.Position {
-	return map[model.TopicPartition]model.Position{{Topic: topic, Partition: partition}: {Offset: offset, LeaderEpoch: -1}}
+	return map[model.TopicPartition]model.Position{{Topic: topic, Partition: partition}: {Offset: offset, LeaderEpoch: -1, Note: model.Note{Watermark: model.NoWatermark}}}
 }
 
 // An offset of an open transaction may still change: whoever starts from the one before reads events a second time.
@@ -210,7 +215,7 @@ func TestWithoutTransactionsOffsetsAreCommittedAtOnce(t *testing.T) {
 	r := newRig(t)
 	topic, ctx := r.topic(1), within(t, time.Minute)
 	m, p := r.member(topic, "me"), r.initialised("")
-	pos := map[model.TopicPartition]model.Position{{Topic: topic}: {Offset: 4, LeaderEpoch: 0, Metadata: "text"}}
+	pos := map[model.TopicPartition]model.Position{{Topic: topic}: {Offset: 4, LeaderEpoch: 0, Note: model.Note{TopicID: "ab", Watermark: 5}}}
 	must(t, p.CommitOffsets(ctx, topic, m, pos))
 	found, err := r.offsets(topic, false).Stable(ctx, of(m, topic, 0).Partitions)
 	if got := found[model.TopicPartition{Topic: topic}]; err != nil || got != pos[model.TopicPartition{Topic: topic}] {

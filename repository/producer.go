@@ -197,7 +197,7 @@ func (p *Producer) checkPartition(topic string, partition int32, code int16) err
 // Without transactions it commits them at once, after everything was produced: at least once.
 func (p *Producer) CommitOffsets(ctx context.Context, group string, member model.Assignment, positions map[model.TopicPartition]model.Position) error {
 	if !p.Transactional() {
-		return NewOffsets(p.client, p.retry, group, false).Commit(ctx, member, positions)
+		return NewOffsets(p.client, p.retry, group).Commit(ctx, member, positions)
 	}
 	if err := p.addOffsets(ctx, group); err != nil {
 		return err
@@ -210,12 +210,12 @@ func (p *Producer) CommitOffsets(ctx context.Context, group string, member model
 		t.Topic = topic
 		for _, x := range ps {
 			y := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-			y.Partition, y.Offset, y.LeaderEpoch, y.Metadata = x.partition, x.Offset, x.LeaderEpoch, kmsg.StringPtr(x.Metadata)
+			y.Partition, y.Offset, y.LeaderEpoch, y.Metadata = x.partition, x.Offset, x.LeaderEpoch, noteText(x.Note)
 			t.Partitions = append(t.Partitions, y)
 		}
 		q.Topics = append(q.Topics, t)
 	}
-	offsets := NewOffsets(p.client, p.retry, group, false)
+	offsets := NewOffsets(p.client, p.retry, group)
 	return p.retry.Do(ctx, "commit offsets in transaction", func(ctx context.Context) error {
 		answer, err := offsets.callCoordinator(ctx, q)
 		if err != nil {

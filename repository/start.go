@@ -4,43 +4,14 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 
 	"data-stream-engine/model"
 )
 
-// commitText is what is committed beside an offset: `v1;t=<topic id>;n=<partitions of the topic>`. The topic id tells a
-// topic that was deleted and created again from the one that the offset belongs to; the count tells partitions that
-// were added later, which start at their beginning whatever KAFKA_AUTO_OFFSET_RESET says. Keys that are not known are
-// left to later versions.
-type commitText struct {
-	topicID    string
-	partitions int
-}
-
-func (c commitText) String() string {
-	return "v1;t=" + c.topicID + ";n=" + strconv.Itoa(c.partitions)
-}
-
-func parseCommitText(s string) (commitText, bool) {
-	fields := strings.Split(s, ";")
-	if fields[0] != "v1" {
-		return commitText{}, false
-	}
-	var c commitText
-	for _, f := range fields[1:] {
-		switch key, value, _ := strings.Cut(f, "="); key {
-		case "t":
-			c.topicID = value
-		case "n":
-			c.partitions, _ = strconv.Atoi(value) // 0 when it is not a number: as if it were not there
-		}
-	}
-	return c, true
-}
-
-// Start returns where to read each partition of an assignment from. Positions that were not committed before are
+// Start returns where to read each partition of an assignment from, with what was noted beside its offset. The topic's id
+// tells one that was deleted and created again from the one that an offset belongs to; the count of its partitions tells
+// those that were added later, which start at their beginning whatever KAFKA_AUTO_OFFSET_RESET says. Positions that were not committed before are
 // committed at once, so that they hold even if the first event comes after the next restart.
 func (o *Offsets) Start(ctx context.Context, member model.Assignment) (model.Start, error) {
 	var s model.Start
@@ -70,7 +41,7 @@ func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition
 		if err != nil {
 			return s, err
 		}
-		now := commitText{hexID(topics[topic].ID), len(topics[topic].Leaders)}
+		now := model.Note{TopicID: hexID(topics[topic].ID), Partitions: len(topics[topic].Leaders), Watermark: model.NoWatermark}
 		known, recreated, err := o.knownPartitions(ctx, topic, now)
 		if err != nil {
 			return s, err
@@ -80,24 +51,22 @@ func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition
 		}
 		for _, n := range numbers {
 			tp := model.TopicPartition{Topic: topic, Partition: n}
-			pos, ok := committed[tp]
-			text, readable := parseCommitText(pos.Metadata)
-			if ok && (!readable || text.topicID == "" || text.topicID == now.topicID) {
-				pos.Metadata = now.String()
+			if pos, ok := committed[tp]; ok && (pos.Note.TopicID == "" || pos.Note.TopicID == now.TopicID) {
+				pos.Note.TopicID, pos.Note.Partitions = now.TopicID, now.Partitions
 				s.Positions[tp] = pos
 				continue
 			}
 			s.New = append(s.New, tp)
-			s.Positions[tp] = model.Position{LeaderEpoch: -1, Metadata: now.String()}
+			s.Positions[tp] = model.Position{LeaderEpoch: -1, Note: now}
 			end := earliest // a partition that was added later is read from its beginning
-			if o.fromLatest && !recreated && (known == 0 || int(n) < known) {
+			if slices.Contains(o.fromEnd, topic) && !recreated && (known == 0 || int(n) < known) {
 				end = latest
 			}
 			ends[end] = append(ends[end], tp)
 		}
 	}
 	for end, tps := range ends {
-		offsets, err := bounds(ctx, o.client, tps, end)
+		offsets, err := bounds(ctx, o.client, tps, end, readCommitted)
 		if err != nil {
 			return s, err
 		}
@@ -113,8 +82,8 @@ func (o *Offsets) resolve(ctx context.Context, partitions []model.TopicPartition
 // knownPartitions is how many partitions the topic had when this group last committed to it, 0 when it never did, and
 // whether what was committed belongs to a deleted topic of the same name. It waits for no transaction: those of other
 // members are open at any time, and for long if one has crashed, and the texts in them say the same.
-func (o *Offsets) knownPartitions(ctx context.Context, topic string, now commitText) (known int, recreated bool, err error) {
-	all := make([]model.TopicPartition, now.partitions)
+func (o *Offsets) knownPartitions(ctx context.Context, topic string, now model.Note) (known int, recreated bool, err error) {
+	all := make([]model.TopicPartition, now.Partitions)
 	for i := range all {
 		all[i] = model.TopicPartition{Topic: topic, Partition: int32(i)}
 	}
@@ -123,12 +92,8 @@ func (o *Offsets) knownPartitions(ctx context.Context, topic string, now commitT
 		return 0, false, fmt.Errorf("committed offsets of %s: %w", topic, err)
 	}
 	for _, pos := range committed {
-		text, ok := parseCommitText(pos.Metadata)
-		if !ok {
-			continue
-		}
-		recreated = recreated || text.topicID != "" && text.topicID != now.topicID
-		known = max(known, text.partitions)
+		recreated = recreated || pos.Note.TopicID != "" && pos.Note.TopicID != now.TopicID
+		known = max(known, pos.Note.Partitions)
 	}
 	return known, recreated, nil
 }

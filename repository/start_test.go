@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestStartIsCommittedAtOnce(t *testing.T) {
 			}
 			seen, err := r.admin.FetchOffsets(ctx, topic)
 			must(t, err)
-			if got, _ := seen.Lookup(topic, 0); got.At != want[0] || got.Metadata != s.Positions[m.Partitions[0]].Metadata || got.Metadata == "" {
+			if got, _ := seen.Lookup(topic, 0); got.At != want[0] || got.Metadata != *noteText(s.Positions[m.Partitions[0]].Note) || !strings.HasSuffix(got.Metadata, ";n=2") {
 				t.Errorf("others see %+v", got)
 			}
 		})
@@ -55,7 +56,7 @@ func requirePositions(t *testing.T, s model.Start, topic string, want map[int32]
 	got := map[int32]int64{}
 	for tp, pos := range s.Positions {
 		got[tp.Partition] = pos.Offset
-		if tp.Topic != topic || pos.Metadata == "" {
+		if tp.Topic != topic || pos.Note.TopicID == "" || pos.Note.Partitions == 0 || pos.Note.Watermark != model.NoWatermark {
 			t.Errorf("%v: %+v", tp, pos)
 		}
 	}
@@ -196,24 +197,51 @@ func TestStartFindsLeadersAgain(t *testing.T) {
 	requirePositions(t, s, topic, map[int32]int64{0: 1, 1: 1, 2: 1, 3: 1})
 }
 
-func TestCommitText(t *testing.T) {
-	for text, want := range map[string]struct {
-		commitText
-		ok bool
-	}{
-		"":                           {commitText{}, false},
-		"v2;t=ab;n=3":                {commitText{}, false},
-		"somebody else's":            {commitText{}, false},
-		"v1":                         {commitText{}, true},
-		"v1;t=ab;n=3":                {commitText{"ab", 3}, true},
-		"v1;n=3;t=ab;new=thing;;x=y": {commitText{"ab", 3}, true},
-		"v1;t=ab;n=many":             {commitText{"ab", 0}, true},
-	} {
-		if got, ok := parseCommitText(text); got != want.commitText || ok != want.ok {
-			t.Errorf("%q: %+v, %v", text, got, ok)
+// What a group derives for itself is read from its first record on, whatever KAFKA_AUTO_OFFSET_RESET says.
+func TestOnlyTheSourceBeginsAtItsEnd(t *testing.T) {
+	r := newRig(t)
+	source, partials, ctx := r.topic(2), r.topic(1), within(t, time.Minute)
+	for _, topic := range []string{source, partials} {
+		r.fill(topic, 0, "a", "b")
+	}
+	m := r.member(source, "me")
+	m.Partitions = append(of(m, source, 0, 1).Partitions, of(m, partials, 0).Partitions...)
+	s, err := r.offsets(source, true).Start(ctx, m)
+	must(t, err)
+	if len(s.New) != 3 || len(s.Positions) != 3 {
+		t.Errorf("%+v", s)
+	}
+	for tp, want := range map[model.TopicPartition]int64{{Topic: source}: 2, {Topic: source, Partition: 1}: 0, {Topic: partials}: 0} {
+		if got := s.Positions[tp]; got.Offset != want || got.Note.Sequence != 0 || got.Note.Idle {
+			t.Errorf("%v: %+v", tp, got)
 		}
 	}
-	if got, ok := parseCommitText(commitText{"ab", 3}.String()); !ok || got != (commitText{"ab", 3}) {
-		t.Errorf("%+v, %v", got, ok)
+}
+
+// What an owner noted beside its offset is the next owner's, and the topic's own part of it is of today.
+func TestNotesOutliveTheirOwner(t *testing.T) {
+	r := newRig(t)
+	topic, ctx := r.topic(3), within(t, time.Minute)
+	m, o, p := of(r.member(topic, "me"), topic, 0, 1, 2), r.offsets(topic, false), r.initialised(unique(t))
+	s, err := o.Start(ctx, m)
+	must(t, err)
+	id := s.Positions[m.Partitions[0]].Note.TopicID
+	want := map[model.TopicPartition]model.Position{}
+	for i, n := range []model.Note{{Watermark: 1_700_000_000_123, Idle: true}, {Watermark: model.NoWatermark, Sequence: 7}, {Watermark: 0}} {
+		n.TopicID, n.Partitions = id, 2
+		want[m.Partitions[i]] = model.Position{Offset: int64(10 + i), LeaderEpoch: -1, Note: n}
+	}
+	must(t, p.CommitOffsets(ctx, topic, m, want))
+	must(t, p.End(ctx, true))
+	s, err = o.Start(ctx, m)
+	must(t, err)
+	if len(s.New) != 0 {
+		t.Errorf("%+v", s)
+	}
+	for tp, pos := range want {
+		pos.Note.Partitions = 3
+		if s.Positions[tp] != pos {
+			t.Errorf("%v: %+v, want %+v", tp, s.Positions[tp], pos)
+		}
 	}
 }
