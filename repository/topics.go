@@ -12,12 +12,13 @@ import (
 	"data-stream-engine/repository/broker"
 )
 
-// TopicSpec is a topic that has to exist.
+// TopicSpec is a topic that has to exist. Must is what it has to be like whoever created it; the rest is for its creation.
 type TopicSpec struct {
 	Name       string
 	Partitions int32 // -1: the broker's default
 	Replicas   int16 // -1: the broker's default
 	Config     map[string]string
+	Must       Demands
 }
 
 // Topics makes sure that topics exist.
@@ -36,7 +37,8 @@ func NewTopics(client *broker.Client, retry Retry) *Topics {
 const believeMissing = 5 * time.Second
 
 // Ensure returns the partition count of a topic. One that does not exist is created if create is set; otherwise the
-// error names it and the setting that would create it. An unreachable broker is waited for.
+// error names it and the setting that would create it. One that is not as it must be is an error of class Misconfigured
+// as well: it says what to do. An unreachable broker is waited for.
 func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count int32, created bool, err error) {
 	var missing time.Time // since when the brokers say that it does not exist
 	err = t.retry.Do(ctx, "find topic", func(ctx context.Context) error {
@@ -65,6 +67,9 @@ func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count
 		created = true
 		return err // that it is not known: look again, a new topic takes a moment to be
 	})
+	if err == nil {
+		err = t.check(ctx, spec, count)
+	}
 	return count, created, err
 }
 

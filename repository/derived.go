@@ -1,0 +1,38 @@
+package repository
+
+// The topics that a group derives for its aggregates, after the name of the group.
+const (
+	partialsSuffix  = "-partials"
+	changelogSuffix = "-changelog"
+	insightsSuffix  = "-insights"
+)
+
+// MostPartials bounds the partitions of a new partials topic: each of them gets a record from every instance each time.
+const MostPartials = 16
+
+// PartialsTopic is where instances send what they have combined. It is as large as the source, within MostPartials, when it
+// is created, and stays as it is when the source grows: what it must not be is compacted. Its records are stamped with the
+// time of their production, so that retention counts from there.
+func PartialsTopic(group string, source int32, replicas int16) TopicSpec {
+	return TopicSpec{Name: group + partialsSuffix, Partitions: min(source, MostPartials), Replicas: replicas,
+		Config: map[string]string{cleanupPolicy: "delete", "retention.ms": "604800000"}, // 7 days
+		Must:   Demands{Policy: "delete"}}
+}
+
+// ChangelogTopic holds the state of each partition of the partials topic, of which it has as many. Small segments have the
+// broker compact all but the newest 64 MiB, which a restore reads in a second. Kafka does not look at the retention of a
+// topic that is only compacted, but the embedded broker does.
+func ChangelogTopic(group string, partials int32, replicas int16) TopicSpec {
+	return TopicSpec{Name: group + changelogSuffix, Partitions: partials, Replicas: replicas,
+		Config: map[string]string{cleanupPolicy: "compact", "segment.bytes": "67108864", "retention.ms": "-1", "retention.bytes": "-1"},
+		Must:   Demands{Partitions: partials, Why: asManyAsPartials(group), Policy: "compact"}}
+}
+
+// InsightsTopic is where aggregates go, by their key.
+func InsightsTopic(group string, partials int32, replicas int16) TopicSpec {
+	return TopicSpec{Name: group + insightsSuffix, Partitions: partials, Replicas: replicas,
+		Config: map[string]string{cleanupPolicy: "compact,delete"},
+		Must:   Demands{Partitions: partials, Why: asManyAsPartials(group), Policy: "compact,delete"}}
+}
+
+func asManyAsPartials(group string) string { return "as many as " + group + partialsSuffix + " has" }
