@@ -58,8 +58,8 @@ type Measure struct {
 	Name      string
 	Text      string // as it is written: percentile(latency, 95)
 	At        Place
-	Function  string      // count, sum, avg, min, max, first, last, distinct, percentile, top
-	Argument  *Expression // nil for count
+	Function  string      // a name of service/measure
+	Argument  *Expression // nil for count. Blanks before it may stand for the rest of Text, so that its columns are the file's
 	Parameter float64     // the p of percentile, the k of top; otherwise 0
 }
 

@@ -1,24 +1,29 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Pipeline is what one pipeline file asks for, after its variables were filled in. Nothing in it is compiled: it is
 // the file's words with their places, so that whoever finds a fault in them can point at it.
 type Pipeline struct {
-	File      string // the name that messages give the file, as it was handed to the parser
-	Name      string // letters, digits, '.', '_' and '-': it becomes part of topic names
-	Source    Source
-	Filter    *Expression // nil: every event passes
-	Transform Transform
-	Outputs   []Output // at least one
+	File       string // the name that messages give the file, as it was handed to the parser
+	Name       string // letters, digits, '.', '_' and '-': it becomes part of topic names
+	Source     Source
+	Filter     *Expression // nil: every event passes
+	Transform  Transform
+	Outputs    []Output // at least one
+	Aggregates []Aggregate
 }
 
 // Source says which topic is read and what its records are.
 type Source struct {
 	Topic      string
-	EventTime  *Expression // nil: the record's own timestamp
-	Tombstones Policy      // records without a value
-	NotObjects Policy      // records whose value is JSON but not an object
+	EventTime  *Expression   // nil: the record's own timestamp
+	MaxFuture  time.Duration // how far an event may be ahead of its record; only aggregates care
+	Tombstones Policy        // records without a value
+	NotObjects Policy        // records whose value is JSON but not an object
 }
 
 // Policy is the fate of a record that is not an event.
