@@ -23,10 +23,9 @@ type Client struct {
 
 // NewClient is for whoever closes it.
 func (c *Cluster) NewClient(options ...kgo.Opt) (*Client, error) {
-	base := append([]kgo.Opt{kgo.SeedBrokers(c.Bootstrap...), kgo.RetryTimeout(time.Minute), kgo.MetadataMinAge(100 * time.Millisecond)}, options...)
-	options = append(slices.Clone(base), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5*time.Millisecond),
-		kgo.UnknownTopicRetries(20))
-	client, err := kgo.NewClient(options...)
+	base := append([]kgo.Opt{kgo.SeedBrokers(c.Bootstrap...), kgo.RetryTimeout(time.Minute), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5 * time.Millisecond), kgo.UnknownTopicRetries(20)}, options...)
+	client, err := kgo.NewClient(base...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ type Records struct {
 	Partitions                 int32 // of the output topic
 	// Buried are inputs, by Place, that have to be dead letters for another reason than their content: the code.
 	Buried map[string]string
+	// Of a pipeline with aggregates: who says what becomes of a record, and which events come too late, by Place.
+	Judge *Judge
+	Late  map[string]Missed
 }
 
 // Place names a record of the source topic.
@@ -74,6 +78,7 @@ type input struct {
 	index   int // its place in the order of its source partition
 	outputs int
 	letters int
+	late    int // dead letters that say that aggregates missed it
 }
 
 // comparison is a Compare under way.
@@ -83,7 +88,7 @@ type comparison struct {
 	byPlace map[string]*input
 	bySeq   map[string]*input // forwarded events by their seq
 	all     []*input
-	last    map[[3]int32]int // topic (0 output, 1 dead letters), its partition, source partition: the last index
+	last    map[[3]int32]int // topic (0 output, 1 dead letters, 2 those of late events), its partition, source partition: the last index
 }
 
 // Compare holds what came out against what went in. Inputs that are to be forwarded have a field "seq" that no two of
@@ -106,7 +111,12 @@ func Compare(records Records) *Report {
 }
 
 func (c *comparison) take(i int, r *kgo.Record) {
-	in := &input{Record: r, Expected: Expect(r.Value), index: i}
+	in := &input{Record: r, index: i}
+	if c.Judge != nil {
+		in.Expected = c.Judge.Of(r).Expected
+	} else {
+		in.Expected = Expect(r.Value)
+	}
 	if code, ok := c.Buried[Place(r)]; ok {
 		in.Expected = Expected{Fate: Bury, Stage: "produce", Code: code, Event: in.Event}
 	}
@@ -197,6 +207,10 @@ func (c *comparison) letter(r *kgo.Record) {
 	}
 	place := fmt.Sprintf("%s-%s@%s", headers["__connect.errors.topic"], headers["__connect.errors.partition"], headers["__connect.errors.offset"])
 	in := c.byPlace[place]
+	if in != nil && headers["__connect.errors.stage"] == "late" {
+		c.missed(r, in, headers)
+		return
+	}
 	if in == nil || in.Fate != Bury {
 		c.report.Unknown.add("dead letter %s names %s, which is not to be one: %s, %s: %.200q", Place(r), place,
 			headers["__connect.errors.class.name"], headers["__connect.errors.exception.message"], r.Value)
@@ -209,17 +223,54 @@ func (c *comparison) letter(r *kgo.Record) {
 	if in.Stage != "produce" { // those are known late, in any order
 		c.order(1, r, in)
 	}
-	if !sameBytes(r.Value, in.Value) {
-		c.report.Wrong.add("dead letter %s of %s: value of %d bytes, not the original of %d: %.100q", Place(r), place, len(r.Value), len(in.Value), r.Value)
-	}
-	if !sameBytes(r.Key, in.Record.Key) {
-		c.report.Wrong.add("dead letter %s of %s: key %q, not %q", Place(r), place, r.Key, in.Record.Key)
-	}
 	if got := headers["__connect.errors.stage"]; got != in.Stage {
 		c.report.Wrong.add("dead letter %s of %s: stage %q, not %q", Place(r), place, got, in.Stage)
 	}
 	if got := headers["__connect.errors.class.name"]; got == "" || in.Code != "" && got != in.Code {
 		c.report.Wrong.add("dead letter %s of %s: code %q, not %q", Place(r), place, got, in.Code)
+	}
+	c.original(r, in, headers)
+}
+
+// missed takes the dead letter of an event that came too late for aggregates. The event itself is forwarded.
+func (c *comparison) missed(r *kgo.Record, in *input, headers map[string]string) {
+	place := Place(in.Record)
+	want, ok := c.Late[place]
+	if !ok {
+		c.report.Unknown.add("dead letter %s says that %s was late for %s: it was not", Place(r), place, headers[lateFor])
+		return
+	}
+	if in.late++; in.late > 1 {
+		c.report.Duplicated.add("dead letter %s of %s, which was late", Place(r), place)
+		return
+	}
+	c.order(2, r, in)
+	got := strings.FieldsFunc(headers[lateFor], func(r rune) bool { return r == ',' || r == ' ' })
+	missing := without(want.Must, got)
+	if more := without(without(got, want.Must), want.May); len(missing)+len(more) > 0 || len(got) == 0 {
+		c.report.Wrong.add("dead letter %s of %s: late for %q, not %v and perhaps %v", Place(r), place, headers[lateFor], want.Must, want.May)
+	}
+	if headers["__connect.errors.class.name"] == "" {
+		c.report.Wrong.add("dead letter %s of %s has no code", Place(r), place)
+	}
+	c.original(r, in, headers)
+}
+
+// lateFor is the header that names the aggregates which an event came too late for.
+const lateFor = "stream-engine.late-for"
+
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
+}
+
+// original checks what every dead letter has: the record as it came, and headers that say why it is there.
+func (c *comparison) original(r *kgo.Record, in *input, headers map[string]string) {
+	place := Place(in.Record)
+	if !sameBytes(r.Value, in.Value) {
+		c.report.Wrong.add("dead letter %s of %s: value of %d bytes, not the original of %d: %.100q", Place(r), place, len(r.Value), len(in.Value), r.Value)
+	}
+	if !sameBytes(r.Key, in.Record.Key) {
+		c.report.Wrong.add("dead letter %s of %s: key %q, not %q", Place(r), place, r.Key, in.Record.Key)
 	}
 	if headers["__connect.errors.exception.message"] == "" || headers["__connect.errors.connector.name"] != "user-login" {
 		c.report.Wrong.add("dead letter %s of %s: message or pipeline is missing: %v", Place(r), place, headers)
@@ -246,6 +297,9 @@ func (c *comparison) conclude(in *input) {
 	}
 	if in.Fate == Bury && in.letters == 0 {
 		c.report.Lost.add("dead letter of %s (%s): %s", Place(in.Record), in.Code, strconv.Quote(string(in.Value[:min(len(in.Value), 100)])))
+	}
+	if late := c.Late[Place(in.Record)]; len(late.Must) > 0 && in.late == 0 {
+		c.report.Lost.add("dead letter of %s, which was late for %v", Place(in.Record), late.Must)
 	}
 	if in.Fate == Bury && in.outputs > 0 {
 		c.report.Wrong.add("%s is a dead letter and in the output", Place(in.Record))

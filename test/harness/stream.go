@@ -21,9 +21,10 @@ type Stream struct {
 	Logins                             *Logins
 	Buried                             map[string]string // see Records
 
-	t    testing.TB
-	Env  Env
-	last map[int32]int64 // of what was sent: the last offset of each partition
+	t      testing.TB
+	Env    Env
+	last   map[int32]int64 // of what was sent: the last offset of each partition
+	manual *Client         // see sender
 }
 
 // Shape changes a Stream before its topics are made.
@@ -101,9 +102,14 @@ func (st *Stream) Feed(count int) {
 // Send sends records and remembers them as work.
 func (st *Stream) Send(records ...*kgo.Record) {
 	st.t.Helper()
+	st.sendBy(st.Client, records)
+}
+
+func (st *Stream) sendBy(client *Client, records []*kgo.Record) {
+	st.t.Helper()
 	ctx, cancel := context.WithTimeout(st.t.Context(), time.Minute)
 	defer cancel()
-	if err := st.Client.Send(ctx, st.Source, records...); err != nil {
+	if err := client.Send(ctx, st.Source, records...); err != nil {
 		st.t.Fatal("send to the source topic: ", err)
 	}
 	for _, r := range records {
@@ -113,6 +119,10 @@ func (st *Stream) Send(records ...*kgo.Record) {
 
 // FeedFor sends logins at a rate until stop is called, which returns when all are there.
 func (st *Stream) FeedFor(perSecond int) (stop func() int) {
+	return st.feed(st.Client, perSecond, st.Logins.Next)
+}
+
+func (st *Stream) feed(client *Client, perSecond int, next func() *kgo.Record) (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int, 1)
 	var failed atomic.Pointer[error]
@@ -125,9 +135,9 @@ func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 		for begin := time.Now(); ; {
 			due := int(time.Since(begin).Seconds() * float64(perSecond))
 			for ; sent < due; sent++ {
-				r := st.Logins.Next()
+				r := next()
 				r.Topic = st.Source
-				st.Client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+				client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
 					if err != nil {
 						failed.Store(&err)
 					}
@@ -146,7 +156,7 @@ func (st *Stream) FeedFor(perSecond int) (stop func() int) {
 		sent := <-done
 		flush, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := st.Client.Flush(flush); err != nil {
+		if err := client.Flush(flush); err != nil {
 			st.t.Fatal("the test could not send: ", err)
 		}
 		if err := failed.Load(); err != nil {
@@ -201,10 +211,12 @@ func (st *Stream) Check() *Report {
 }
 
 // Compare is Check for those who judge themselves.
-func (st *Stream) Compare(ctx context.Context) (*Report, error) {
+func (st *Stream) Compare(ctx context.Context) (*Report, error) { return st.compare(ctx, Records{}) }
+
+func (st *Stream) compare(ctx context.Context, records Records) (*Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	records := Records{Partitions: st.OutputPartitions, Buried: st.Buried}
+	records.Partitions, records.Buried = st.OutputPartitions, st.Buried
 	var err error
 	for _, topic := range []struct {
 		name string
