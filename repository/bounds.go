@@ -97,18 +97,18 @@ func leadersOf(ctx context.Context, client *broker.Client, partitions []model.To
 }
 
 // intoRange is the offset nearest to one that may be out of range: the start of the log when retention was faster than
-// its reader, its end when an unclean election cut the log off.
-func intoRange(ctx context.Context, client *broker.Client, tp model.TopicPartition, offset int64) (int64, error) {
+// its reader, its end when an unclean election cut the log off. The last stable offset comes with it.
+func intoRange(ctx context.Context, client *broker.Client, tp model.TopicPartition, offset int64) (nearest, stable int64, err error) {
 	one := []model.TopicPartition{tp}
 	first, err := bounds(ctx, client, one, earliest, readCommitted)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	last, err := bounds(ctx, client, one, latest, readCommitted)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return min(max(offset, first[tp]), last[tp]), nil
+	return min(max(offset, first[tp]), last[tp]), last[tp], nil
 }
 
 // leaderOf is the broker that leads a partition, and its leader epoch. Without a leader the metadata is asked for anew.

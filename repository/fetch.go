@@ -13,6 +13,7 @@ import (
 type fetched struct {
 	model.TopicPartition
 	code    int16
+	high    int64 // high watermark: the end of the log, with transactions that are open
 	stable  int64 // last stable offset: where a read_committed reader's log ends
 	aborted []recordbatch.Aborted
 	set     []byte
@@ -71,8 +72,7 @@ func readFetch(body []byte, parts []fetched) ([]fetched, error) {
 		name := r.string()
 		for n := r.int32(); n > 0 && !r.short; n-- {
 			f := fetched{TopicPartition: model.TopicPartition{Topic: name, Partition: r.int32()}, code: r.int16()}
-			r.int64() // high watermark
-			f.stable = r.int64()
+			f.high, f.stable = r.int64(), r.int64()
 			r.int64() // log start offset
 			for aborted := r.int32(); aborted > 0 && !r.short; aborted-- {
 				f.aborted = append(f.aborted, recordbatch.Aborted{ProducerID: r.int64(), FirstOffset: r.int64()})

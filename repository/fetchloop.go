@@ -200,6 +200,7 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 	}
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
+	now := time.Now()
 	for i := range b.parts {
 		got := &b.parts[i]
 		c, ok := asked[got.TopicPartition]
@@ -212,7 +213,7 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 		}
 		l.well(c.part)
 		told := c.end == got.stable
-		c.end = got.stable
+		c.end, c.high, c.answered = got.stable, got.high, now
 		if !got.whole() {
 			if !told {
 				f.Empty = append(f.Empty, model.PartitionEnd{TopicPartition: got.TopicPartition, End: got.stable})
@@ -295,7 +296,7 @@ func (l *loop) mend(ctx context.Context, c claim, code int16) {
 
 // intoRange moves a position whose messages are gone to the nearest one that exists.
 func (l *loop) intoRange(ctx context.Context, c claim) error {
-	to, err := intoRange(ctx, l.s.client, c.TopicPartition, c.offset)
+	to, _, err := intoRange(ctx, l.s.client, c.TopicPartition, c.offset)
 	if err != nil {
 		return err
 	}

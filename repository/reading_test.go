@@ -12,7 +12,7 @@ import (
 
 // reading is what came out of a stream.
 type reading struct {
-	t       *testing.T
+	t       testing.TB
 	s       *Stream
 	values  map[int32][]string
 	next    map[int32]int64 // position behind what was read

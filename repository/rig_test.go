@@ -25,7 +25,7 @@ import (
 // rig is a cluster, the one at TEST_KAFKA or one in the process, our client of it, and an independent one that says
 // what really happened.
 type rig struct {
-	t         *testing.T
+	t         testing.TB
 	fake      *kfake.Cluster // nil for a real cluster
 	bootstrap []string
 	client    *broker.Client
@@ -49,7 +49,7 @@ type request struct {
 type script func(n int, r request) (answer kmsg.Response, err error, handled bool)
 
 // newRig takes the real cluster when there is one.
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	if at := os.Getenv("TEST_KAFKA"); at != "" {
 		return connect(t, strings.Split(at, ","))
@@ -58,7 +58,7 @@ func newRig(t *testing.T) *rig {
 }
 
 // fakeRig is for what only a cluster that does as it is told can show.
-func fakeRig(t *testing.T, opts ...kfake.Opt) *rig {
+func fakeRig(t testing.TB, opts ...kfake.Opt) *rig {
 	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Second)}, opts...)...)
 	if err != nil {
@@ -71,7 +71,7 @@ func fakeRig(t *testing.T, opts ...kfake.Opt) *rig {
 	return r
 }
 
-func connect(t *testing.T, bootstrap []string) *rig {
+func connect(t testing.TB, bootstrap []string) *rig {
 	t.Helper()
 	r := &rig{t: t, bootstrap: bootstrap, observer: &observer{}, scripts: map[kmsg.Key]script{}}
 	r.client = r.another()
@@ -156,7 +156,7 @@ func (r *rig) lost(q request) (kmsg.Response, error, bool) {
 	return nil, io.EOF, true
 }
 
-func within(t *testing.T, d time.Duration) context.Context {
+func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	t.Cleanup(cancel)
@@ -164,7 +164,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 // eventually waits for something that another goroutine does.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -236,7 +236,7 @@ func (p *Producer) batch(topic string, partition int32, values ...string) Outgoi
 }
 
 // must ends the test on an error.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

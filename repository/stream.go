@@ -2,7 +2,6 @@ package repository
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -82,8 +81,10 @@ type part struct {
 	failing   bool
 	failures  int
 	notBefore time.Time
-	version   int   // counts seeks
-	end       int64 // of its log, as it was last told; -1: not yet
+	version   int       // counts seeks
+	end       int64     // of its log for a read_committed reader, as it was last told; -1: not yet
+	high      int64     // high watermark of the last good answer
+	answered  time.Time // when that came; zero: not yet
 }
 
 // Open starts fetching from the given positions. It ends with Close.
@@ -154,6 +155,20 @@ func (s *Stream) Seek(tp model.TopicPartition, offset int64) {
 	}
 }
 
+// Reached tells how far a partition was fetched: the offset that is asked for next, the high watermark that the last answer
+// named, which counts transactions that are open, and when that answer came. It knows of an answer before Next returns it,
+// and of none behind that: who takes no answers hears of none. ok is false as long as nothing is known: before the first
+// answer, without a leader, and while fetching fails.
+func (s *Stream) Reached(tp model.TopicPartition) (position, highWatermark int64, answered time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.parts[tp]
+	if p == nil || p.leader < 0 || p.failing || p.answered.IsZero() {
+		return 0, 0, time.Time{}, false
+	}
+	return p.offset, p.high, p.answered, true
+}
+
 // seek is Seek unless somebody has sought since the given version: whoever seeks knows better than a correction that was
 // on its way.
 func (s *Stream) seek(p *part, version int, offset int64) bool {
@@ -222,7 +237,7 @@ func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if id, known := s.topics[t.Name]; known && id != t.ID {
-		err := &model.Error{Class: model.Recreated, Op: "fetch topic", Subject: t.Name, Err: fmt.Errorf("it was deleted and created again")}
+		err := recreated(t.Name)
 		s.fail(err)
 		return err
 	}
