@@ -22,9 +22,15 @@ func (o Outgoing) record(i int) model.Message {
 	var m model.Message
 	o.Batch.Record(i, &m)
 	at := o.Batch.OriginAt(i)
-	m.Topic, m.Partition, m.Offset = o.sources[at.Source].Topic, o.sources[at.Source].Partition, at.Offset
+	m.Offset = at.Offset
+	if at.Source != nowhere {
+		m.Topic, m.Partition = o.sources[at.Source].Topic, o.sources[at.Source].Partition
+	}
 	return m
 }
+
+// nowhere is the Source of a record that came from no event.
+const nowhere int32 = -1
 
 // Pool keeps builders whose batches were sent, for the next ones. It is safe for concurrent use. A builder whose request
 // ended without an answer must not come back: the connection may still be reading it.
@@ -91,7 +97,7 @@ type slot struct {
 }
 
 // Outbox returns an outbox of this producer for topics with the given partition counts, whose batches are closed at the
-// pool's size. Every message written to it comes from one of the sources.
+// pool's size. Every message written to it comes from one of the sources, or has no topic, if it comes from no event.
 func (p *Producer) Outbox(topics []string, counts []int32, sources []model.TopicPartition) *Outbox {
 	o := &Outbox{producer: p, pool: p.pool, limit: p.pool.size, sources: sources}
 	for i, name := range topics {
@@ -135,6 +141,9 @@ func (o *Outbox) Close(value []byte, headers []model.Header) {
 
 // sourceOf is the number of the message's source partition; the messages of one come in runs.
 func (o *Outbox) sourceOf(m *model.Message) int32 {
+	if m.Topic == "" {
+		return nowhere
+	}
 	if s := o.sources[o.source]; s.Partition == m.Partition && s.Topic == m.Topic {
 		return o.source
 	}

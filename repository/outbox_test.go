@@ -160,6 +160,51 @@ func TestWrittenBuildersAreUsedAgain(t *testing.T) {
 	r.requireCommitted(topic, want)
 }
 
+// Partials, state and insights come from no event, even where there are no sources at all.
+func TestRecordsThatComeFromNoEventSayNothingElse(t *testing.T) {
+	_, sources := outbox(1000)
+	for _, sources := range [][]model.TopicPartition{sources, nil} {
+		o := fakeless().Outbox([]string{"partials"}, []int32{3}, sources)
+		for range 2 {
+			put(o, 0, 2, &model.Message{Timestamp: 5, Offset: 9}, "partial")
+			if len(sources) > 0 {
+				put(o, 0, 2, &model.Message{Topic: "in", Partition: 5, Offset: 7}, "of an event")
+			}
+		}
+		b := o.take()[0]
+		for i := range b.Batch.Count() {
+			x := model.Refused{Topic: b.Topic, Partition: b.Partition, Record: b.record(i)}
+			at, ok := x.Origin()
+			if string(x.Record.Value) == "partial" {
+				if ok || x.Record.Topic != "" || x.Record.Partition != 0 || x.Record.Offset != 9 || x.Record.Timestamp != 5 {
+					t.Errorf("%+v comes from %v", x.Record, at)
+				}
+			} else if want := (model.Origin{TopicPartition: sources[1], Offset: 7}); !ok || at != want {
+				t.Errorf("%+v comes from %v", x.Record, at)
+			}
+		}
+	}
+}
+
+func TestARefusedRecordThatComesFromNoEventIsToldWithItsPlace(t *testing.T) {
+	r := newRig(t)
+	topic := r.topic(2, "max.message.bytes", "2000")
+	p := r.initialised(unique(t))
+	o := p.Outbox([]string{topic}, []int32{2}, []model.TopicPartition{source})
+	put(o, 0, 1, &model.Message{Timestamp: 1_700_000_000_000}, strings.Repeat("x", 5000))
+	put(o, 0, 1, &model.Message{Timestamp: 1_700_000_000_000}, "small")
+	refused, err := o.Take().Produce(within(t, time.Minute))
+	must(t, err)
+	if len(refused) != 1 || refused[0].Topic != topic || refused[0].Partition != 1 || len(refused[0].Record.Value) != 5000 {
+		t.Fatalf("%+v", refused)
+	}
+	if at, ok := refused[0].Origin(); ok {
+		t.Errorf("it comes from %v", at)
+	}
+	must(t, p.End(within(t, time.Minute), true))
+	r.requireCommitted(topic, map[int32][]string{1: {"small"}})
+}
+
 func TestWritingARecordAllocatesNothing(t *testing.T) {
 	o, _ := outbox(1 << 20)
 	m := model.Message{Topic: "in", Partition: 5}

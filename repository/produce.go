@@ -132,7 +132,7 @@ func (p *Producer) round(ctx context.Context, batches []Outgoing) (again []Outgo
 // split halves a refused batch, or names its only record.
 func split(b Outgoing, why error) ([]Outgoing, []model.Refused) {
 	if b.Batch.Count() <= 1 {
-		return nil, []model.Refused{{Topic: b.Topic, Record: b.record(0), Err: why}}
+		return nil, []model.Refused{{Topic: b.Topic, Partition: b.Partition, Record: b.record(0), Err: why}}
 	}
 	first, second := b.Batch.Split()
 	return []Outgoing{{TopicPartition: b.TopicPartition, Batch: first, sources: b.sources}, {TopicPartition: b.TopicPartition, Batch: second, sources: b.sources}}, nil
