@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,14 +101,40 @@ func (m *Member) enter(ctx context.Context, why string) (model.Assignment, error
 	if err != nil {
 		return model.Assignment{}, fmt.Errorf("sync group %s: %w", m.cfg.Group, err)
 	}
+	own, err := m.subscribed(partitions, from)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.owned = possessions{partitions: partitions, generation: m.who.generation}
+	m.owned = possessions{partitions: own, generation: m.who.generation}
+	if err != nil {
+		return model.Assignment{}, err
+	}
 	m.session = startSession(context.WithoutCancel(ctx), m, m.who, from)
 	return model.Assignment{
 		Generation: m.who.generation, MemberID: m.who.member, InstanceID: m.who.instance,
-		Partitions: partitions, Ended: m.session.ended,
+		Partitions: own, Ended: m.session.ended,
 	}, nil
+}
+
+// subscribed are the partitions of the topics that this member subscribes to. With an error of class Rejoin they are not
+// what it should have: a coordinator lets a static member take over what its predecessor had, without a look at what
+// it subscribes to now. Joining once more, with these as its own, is news to the coordinator, and the group shares out anew.
+func (m *Member) subscribed(partitions []model.TopicPartition, from basis) (own []model.TopicPartition, err error) {
+	stale := func(topic string) error {
+		return &model.Error{Class: model.Rejoin, Op: "take over from the instance before", Subject: m.cfg.Group, Err: fmt.Errorf("it had other topics: %s", topic)}
+	}
+	for _, tp := range partitions {
+		if slices.Contains(m.cfg.Topics, tp.Topic) {
+			own = append(own, tp)
+		} else {
+			err = stale(tp.Topic)
+		}
+	}
+	for _, topic := range m.cfg.Topics {
+		if _, known := from.Partitions[topic]; !known && len(from.Partitions) > 0 {
+			err = stale(topic)
+		}
+	}
+	return own, err
 }
 
 // joinGroup blocks at the broker until all members are there, or their rebalance timeout is over.
