@@ -81,7 +81,11 @@ func (a *App) pipeline(_ context.Context, p Process) error {
 // door opens the HTTP door and what is seen through it.
 func (a *App) door(ctx context.Context, _ Process) error {
 	a.metrics = handler.NewMetrics(a.group, version())
-	readiness := handler.NewReadiness(handler.ConditionBroker, conditionTopics, handler.ConditionAssigned)
+	conditions := []string{handler.ConditionBroker, conditionTopics, handler.ConditionAssigned}
+	if _, ok := a.processor.Derived(); ok {
+		conditions = append(conditions, handler.ConditionRestored)
+	}
+	readiness := handler.NewReadiness(conditions...)
 	progress := handler.NewProgress()
 	a.watch = handler.NewWatch(a.metrics, readiness, progress, a.log)
 	config := handler.HTTPConfig{Addr: a.settings.Around.HTTPAddr, MaxIdle: a.settings.Engine.MaxPollInterval,
@@ -150,44 +154,64 @@ func (a *App) Close() error {
 	return a.cleanups.run(ctx)
 }
 
-// ensureTopics waits for the brokers and makes sure that every topic exists.
+// ensureTopics waits for the brokers and makes sure that every topic exists and is what it has to be.
 func (a *App) ensureTopics(ctx context.Context) error {
-	names := append([]string{a.spec.Source.Topic}, a.processor.Topics()...)
-	for _, name := range names {
-		if err := a.ensureAllowed(ctx, name); err != nil {
+	var source int32
+	for _, name := range append([]string{a.spec.Source.Topic}, a.processor.Topics()...) {
+		count, err := a.ensureAllowed(ctx, a.topic(name))
+		if err != nil {
 			return err
+		}
+		if name == a.spec.Source.Topic {
+			source = count
+		}
+	}
+	if _, ok := a.processor.Derived(); ok {
+		replicas := a.settings.Kafka.ReplicationFactor
+		partials, err := a.ensureAllowed(ctx, repository.PartialsTopic(a.group, source, replicas))
+		if err != nil {
+			return err
+		}
+		for _, spec := range []repository.TopicSpec{repository.ChangelogTopic(a.group, partials, replicas), repository.InsightsTopic(a.group, partials, replicas)} {
+			if _, err := a.ensureAllowed(ctx, spec); err != nil {
+				return err
+			}
 		}
 	}
 	a.watch.Readiness.Clear(conditionTopics)
 	return nil
 }
 
+// topic is one of the pipeline's own, of which nothing is demanded.
+func (a *App) topic(name string) repository.TopicSpec {
+	return repository.TopicSpec{Name: name, Partitions: a.settings.Kafka.Partitions, Replicas: a.settings.Kafka.ReplicationFactor}
+}
+
 // ensureAllowed waits as well while the brokers let us in but do not let us look: an operator can mend that.
-func (a *App) ensureAllowed(ctx context.Context, name string) error {
+func (a *App) ensureAllowed(ctx context.Context, spec repository.TopicSpec) (partitions int32, err error) {
 	pause := utils.Backoff{Min: 2 * time.Second, Max: 30 * time.Second}
 	for {
-		err := ensureTopic(ctx, a.cluster, a.settings, name, a.log)
+		partitions, err := ensureTopic(ctx, a.cluster, a.settings, spec, a.log)
 		if err == nil || model.ClassOf(err) != model.Unauthorized {
-			return err
+			return partitions, err
 		}
 		a.watch.Failing(err)
 		if err := pause.Wait(ctx); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
 
 // ensureTopic waits for the brokers and makes sure that a topic exists, which it creates only when the settings say so.
-func ensureTopic(ctx context.Context, c cluster, s *utils.Settings, name string, log zerolog.Logger) error {
-	spec := repository.TopicSpec{Name: name, Partitions: s.Kafka.Partitions, Replicas: s.Kafka.ReplicationFactor}
+func ensureTopic(ctx context.Context, c cluster, s *utils.Settings, spec repository.TopicSpec, log zerolog.Logger) (int32, error) {
 	partitions, created, err := c.topics.Ensure(ctx, spec, s.Kafka.AutoCreateTopics)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if created {
-		log.Info().Str("topic", name).Int32("partitions", partitions).Msg("created topic")
+		log.Info().Str("topic", spec.Name).Int32("partitions", partitions).Msg("created topic")
 	}
-	return nil
+	return partitions, nil
 }
 
 // within makes a path of the settings one that starts from the process's directory.

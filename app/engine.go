@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -52,7 +53,7 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		return nil, err
 	}
 	member := group.New(group.Config{
-		Group: groupID, InstanceID: s.Engine.InstanceID, ClientID: s.Kafka.ClientID, Topics: []string{spec.Source.Topic},
+		Group: groupID, InstanceID: s.Engine.InstanceID, ClientID: s.Kafka.ClientID, Topics: subscription(spec, processor),
 		SessionTimeout:   s.Engine.SessionTimeout,
 		RebalanceTimeout: s.Engine.TransactionTimeout + rebalanceSlack,
 	}, c.client, c.client, watch, log)
@@ -60,20 +61,43 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 	if !s.Engine.ExactlyOnce() {
 		wait = min(wait, promptWait)
 	}
-	source := repository.NewSource(c.client, watch, repository.SourceConfig{
-		MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: wait,
-	})
-	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, topics: processor.Topics(), group: groupID,
+	fetching := repository.SourceConfig{MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: wait}
+	source := repository.NewSource(c.client, watch, fetching)
+	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, topics: written(processor), group: groupID,
 		exactlyOnce: s.Engine.ExactlyOnce(), timeout: s.Engine.TransactionTimeout}
 	ports := handler.Ports{
 		Membership: member, Heartbeat: member, Source: opener{source}, NewWriter: writers.writer,
 		Offsets: repository.NewOffsets(c.client, c.retry, groupID, fromEnd(s, spec)...),
+		NewLog:  func(op string) handler.Log { return repository.NewLog(c.client, watch, op, fetching) },
+		Partitions: func(ctx context.Context) (int32, error) {
+			counts, err := c.client.PartitionCounts(ctx, []string{spec.Source.Topic})
+			return counts[spec.Source.Topic], err
+		},
 	}
 	return handler.NewEngine(handler.Config{
 		Group: groupID, InstanceID: s.Engine.InstanceID, ExactlyOnce: s.Engine.ExactlyOnce(),
 		CommitInterval: s.Engine.CommitInterval, CommitMaxRecords: s.Engine.CommitMaxRecords, CommitMaxBytes: int(s.Engine.CommitMaxBytes),
 		TransactionTimeout: s.Engine.TransactionTimeout, ShutdownTimeout: s.Engine.ShutdownTimeout, Workers: runtime.GOMAXPROCS(0),
+		EmitInterval: s.Engine.EmitInterval, IdleTimeout: s.Engine.IdleTimeout,
 	}, ports, processor, watch, log), nil
+}
+
+// subscription are the topics whose partitions the group shares out.
+func subscription(spec *model.Pipeline, processor *service.Processor) []string {
+	topics := []string{spec.Source.Topic}
+	if derived, ok := processor.Derived(); ok {
+		topics = append(topics, derived.Partials)
+	}
+	return topics
+}
+
+// written are the topics that the engine writes to.
+func written(processor *service.Processor) []string {
+	topics := processor.Topics()
+	if derived, ok := processor.Derived(); ok {
+		topics = slices.Concat(topics, derived.List())
+	}
+	return topics
 }
 
 // fromEnd are the topics that a group without committed offsets begins at the end of.

@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"data-stream-engine/handler"
+	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
 	"data-stream-engine/service/generator"
 	"data-stream-engine/utils"
@@ -132,7 +133,7 @@ func (o *order) carryOut(ctx context.Context, p Process, s *utils.Settings) (err
 	})
 	watch := handler.NewWatch(handler.NewMetrics("", version()), handler.NewReadiness(), handler.NewProgress(), log)
 	c := newCluster(transport, s, bootstrap, watch)
-	if err := ensureTopic(ctx, c, s, o.topic, log); err != nil {
+	if _, err := ensureTopic(ctx, c, s, repository.TopicSpec{Name: o.topic, Partitions: s.Kafka.Partitions, Replicas: s.Kafka.ReplicationFactor}, log); err != nil {
 		return err
 	}
 	f, err := newFeed(ctx, c, o.topic, o.events)

@@ -38,10 +38,17 @@ func try(ctx context.Context, p Process) error {
 	}
 	out := bufio.NewWriter(p.Stdout)
 	t.show = func(line int, input []byte, e *service.Explanation) { explainText(out, line, input, e) }
+	list := insightsText
 	if *asJSON {
 		t.show = func(line int, input []byte, e *service.Explanation) { explainJSON(out, line, input, e) }
+		list = insightsJSON
 	}
 	err = t.lines(ctx, p.input(), out)
+	insights, endErr := t.simulation.End()
+	list(out, t.spec, insights.Final)
+	if err == nil {
+		err = endErr
+	}
 	if !*asJSON {
 		say(out, "%s\n", t.summary())
 	}
@@ -56,11 +63,12 @@ func try(ctx context.Context, p Process) error {
 
 // trial is one run of try.
 type trial struct {
-	topic    string
-	explain  *service.Explainer
-	maxBytes int
-	show     func(line int, input []byte, e *service.Explanation)
-	result   model.Result
+	spec       *model.Pipeline
+	explain    *service.Explainer
+	simulation *service.Simulation // for aggregates, which see all lines
+	maxBytes   int
+	show       func(line int, input []byte, e *service.Explanation)
+	result     model.Result
 }
 
 // trial reads the pipeline with the settings that it would run with.
@@ -88,7 +96,7 @@ func (p Process) trial(file string, partitions int32) (*trial, error) {
 		return nil, err
 	}
 	one := func(string) int32 { return partitions }
-	return &trial{topic: spec.Source.Topic, explain: service.NewExplainer(processor, one), maxBytes: int(s.Engine.MaxBatchBytes)}, nil
+	return &trial{spec: spec, explain: service.NewExplainer(processor, one), simulation: service.NewSimulation(processor, one), maxBytes: int(s.Engine.MaxBatchBytes)}, nil
 }
 
 // input is where events come from. Whoever sits before a terminal is told that they are waited for.
@@ -158,18 +166,11 @@ func (t *trial) lines(ctx context.Context, in io.Reader, out *bufio.Writer) erro
 // one explains one line, as if it were the next record of partition 0 of the source.
 func (t *trial) one(line int, text []byte) {
 	now := time.Now()
-	m := model.Message{Topic: t.topic, Offset: int64(t.result.Consumed), Timestamp: now.UnixMilli(), Value: text}
+	m := model.Message{Topic: t.spec.Source.Topic, Offset: int64(t.result.Consumed), Timestamp: now.UnixMilli(), Value: text}
+	t.explain.From(t.simulation.Source(m.Partition)) // as it was before this line
 	e := t.explain.Explain(&m, now)
-	t.result.Consumed++
-	switch e.Outcome {
-	case service.DeadLettered:
-		t.result.DeadLetters++
-	case service.Filtered:
-		t.result.Filtered++
-	case service.Forwarded:
-		t.result.Forwarded++
-		t.result.Outputs += len(e.Records)
-	}
+	_, result := t.simulation.Process([]model.Message{m}, now)
+	t.result.Add(result)
 	t.show(line, text, &e)
 }
 
@@ -179,7 +180,11 @@ func (t *trial) summary() string {
 	if r.Outputs != r.Forwarded {
 		forwarded += " as " + count(r.Outputs, "record")
 	}
-	return fmt.Sprintf("%s: %s, %d filtered, %s", count(r.Consumed, "event"), forwarded, r.Filtered, count(r.DeadLetters, "dead letter"))
+	late := ""
+	if r.Late > 0 {
+		late = fmt.Sprintf(", %d late", r.Late)
+	}
+	return fmt.Sprintf("%s: %s, %d filtered, %s%s", count(r.Consumed, "event"), forwarded, r.Filtered, count(r.DeadLetters, "dead letter"), late)
 }
 
 func count(n int, what string) string {

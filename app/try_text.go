@@ -36,8 +36,14 @@ func explainText(w io.Writer, line int, input []byte, e *service.Explanation) {
 	for i := range e.Outputs {
 		t.stage("output", routed(&e.Outputs[i]))
 	}
+	for i := range e.Aggregates {
+		t.stage("aggregate", gauged(&e.Aggregates[i]))
+	}
 	if len(e.Records) > 0 { // all outputs get the same value
 		t.stage("record", record(&e.Records[0]))
+		if last := &e.Records[len(e.Records)-1]; last.DeadLetter && len(e.Records) > 1 { // it is late
+			t.stage("record", record(last))
+		}
 	}
 	say(w, "\n")
 }
@@ -57,16 +63,31 @@ func (s *stages) stage(name string, lines []string) {
 func headline(e *service.Explanation) string {
 	switch e.Outcome {
 	case service.Filtered:
-		return fmt.Sprintf("filtered (%s): %s", e.Stage, service.Printable(oneLine(e.Why)))
+		return fmt.Sprintf("filtered (%s): %s%s", e.Stage, service.Printable(oneLine(e.Why)), lateFor(e))
 	case service.DeadLettered:
 		return fmt.Sprintf("DEAD LETTER (%s, %s): %s", e.Stage, e.Code, service.Printable(oneLine(e.Why)))
 	case service.Forwarded:
 	}
-	topics := make([]string, len(e.Records))
-	for i, r := range e.Records {
-		topics[i] = r.Topic
+	var topics []string
+	for _, r := range e.Records {
+		if !r.DeadLetter {
+			topics = append(topics, r.Topic)
+		}
 	}
-	return "forwarded to " + strings.Join(topics, ", ")
+	return "forwarded to " + strings.Join(topics, ", ") + lateFor(e)
+}
+
+func lateFor(e *service.Explanation) string {
+	var names []string
+	for i := range e.Aggregates {
+		if e.Aggregates[i].Late {
+			names = append(names, e.Aggregates[i].Aggregate)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; LATE for " + strings.Join(names, ", ")
 }
 
 // condition is a line for each operand: what it came to, and what it read.
@@ -94,6 +115,9 @@ func condition(c *service.Condition) []string {
 }
 
 func timed(t *service.Timed) []string {
+	if t.Error != "" && t.Time != "" {
+		return []string{"REFUSED  " + t.Time + "  " + service.Printable(oneLine(t.Expression))}
+	}
 	if t.Error != "" {
 		return []string{"UNREADABLE  " + service.Printable(oneLine(t.Expression)) + "  " + reads(t.Reads)}
 	}
@@ -133,7 +157,7 @@ func routed(r *service.Routed) []string {
 			lines[0] += " (" + service.Printable(oneLine(r.KeyOf)) + ")"
 		}
 	case r.Partition != nil:
-		lines[0] = r.Topic + ": yes, were it not for the output that failed"
+		lines[0] = r.Topic + ": yes, were it not for what failed"
 	}
 	if r.When != nil {
 		for _, line := range condition(r.When) {

@@ -71,10 +71,18 @@ type validated struct {
 	Pipeline    *service.Description `json:"pipeline,omitempty"`
 	Group       string               `json:"group,omitempty"`
 	DeadLetters string               `json:"dead_letters,omitempty"`
+	Derived     *derived             `json:"aggregate_topics,omitempty"`
 	HashKey     string               `json:"hash_key,omitempty"`
 	Memory      *estimate            `json:"memory,omitempty"`
 
 	err error
+}
+
+// derived are the topics of a group's aggregates.
+type derived struct {
+	Partials  string `json:"partials"`
+	Changelog string `json:"changelog"`
+	Insights  string `json:"insights"`
 }
 
 // problem is one problem for programs; without a place it is one of the file as a whole.
@@ -98,8 +106,13 @@ func (v *validation) check(file string, src []byte) {
 		processor, err = service.NewProcessor(spec, service.Options{Group: out.Group, HashKey: strings.Repeat("x", 32)})
 		if err == nil {
 			out.Valid, out.Pipeline, out.DeadLetters = true, description, processor.Topics()[model.DeadLetters]
+			topics := len(processor.Topics())
+			if d, has := processor.Derived(); has {
+				out.Derived = &derived{Partials: d.Partials, Changelog: d.Changelog, Insights: d.Insights}
+				topics += len(d.List())
+			}
 			out.HashKey = v.hashKey(description)
-			out.Memory = estimateMemory(v.settings, len(processor.Topics()))
+			out.Memory = estimateMemory(v.settings, topics)
 		}
 	}
 	v.add(out, err)

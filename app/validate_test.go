@@ -78,6 +78,84 @@ func TestValidateSaysWhatIsSpecial(t *testing.T) {
 	}
 }
 
+const aggregating = `name: p
+source: {topic: in}
+transform: {set: {level: upper(level)}}
+output: [{topic: out}]
+aggregates:
+  - name: errors
+    where: level == "ERROR"
+    group_by: [host, {team: lower(team)}]
+    window: {tumbling: 1m, grace: 30s}
+    measures: {errors: count(), slowest: 'percentile(ms, 99)'}
+    detect: {measure: errors, sigma: 4, above: 1000}
+  - name: visits
+    of: source
+    window: {session: 15m}
+    measures: {pages: distinct(page)}
+    emit: final
+    late: drop
+`
+
+func TestValidateSaysWhatIsAggregated(t *testing.T) {
+	p := newPlace(t)
+	p.settings["KAFKA_GROUP_ID"] = "blue"
+	p.write(t, "p.yaml", aggregating)
+	code, out, problems := p.validated(t, "p.yaml")
+	for _, want := range []string{
+		"  aggregate    errors\n",
+		"                 where     level == \"ERROR\"\n",
+		"                 group by  host, team: lower(team)\n",
+		"                 window    tumbling, 1m; grace 30s\n",
+		"                 measures  errors: count(), slowest: percentile(ms, 99)\n",
+		"                 emits     updates and the final value, corrected for 5m; what is late is a dead letter; 100000 groups a window at most\n",
+		"                 detects   errors 4 sigma from what is usual, after 10 windows, or above 1000\n",
+		"                 of        the event as it came\n",
+		"                 group by  nothing: one group of everything\n",
+		"                 window    session, until no event comes for 15m; grace 15m\n",
+		"                 emits     the final value, corrected for 15m; what is late is dropped; ",
+		"  insights     blue-insights, by way of blue-partials and blue-changelog\n",
+		"  stages       decode, transform (sets 1), aggregate, route\n",
+		"where of errors          level (as transformed)\n",
+		"group_by team of errors  team (as transformed)\n",
+		"pages of visits          page\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if code != exitOK || problems != "" || t.Failed() {
+		t.Errorf("exit code %d\n%s%s", code, out, problems)
+	}
+	code, out, _ = p.validated(t, "p.yaml", "--json")
+	var got struct {
+		Files []struct {
+			Pipeline struct {
+				Aggregates []struct {
+					Name, Of string
+					Window   struct{ Kind, Size, Gap, Grace string }
+					Measures []struct{ Name, Call string }
+				}
+			}
+			Topics map[string]string `json:"aggregate_topics"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK {
+		t.Fatalf("exit code %d, %v\n%s", code, err, out)
+	}
+	a := got.Files[0].Pipeline.Aggregates
+	if len(a) != 2 || a[0].Name != "errors" || a[0].Of != "event" || a[0].Window.Size != "1m" || a[0].Window.Grace != "30s" || a[0].Measures[1].Call != "percentile(ms, 99)" || a[1].Of != "source" || a[1].Window.Kind != "session" || a[1].Window.Gap != "15m" {
+		t.Errorf("got %+v", a)
+	}
+	if got.Files[0].Topics["insights"] != "blue-insights" || len(got.Files[0].Topics) != 3 {
+		t.Errorf("got %v", got.Files[0].Topics)
+	}
+	p.write(t, "p.yaml", minimalPipeline)
+	if _, out, _ := p.validated(t, "p.yaml"); has(out, "insights") || has(out, "aggregate") {
+		t.Error(out)
+	}
+}
+
 func TestValidateFindsThePipelinesOfAFolder(t *testing.T) {
 	p := newPlace(t)
 	p.mkdir(t, "all/sub/deep", "all/.hidden")

@@ -26,6 +26,15 @@ func (f validated) text(w io.Writer) error {
 	for _, out := range d.Outputs {
 		row("output", outputText(out))
 	}
+	for i := range d.Aggregates {
+		row("aggregate", d.Aggregates[i].Name)
+		for _, line := range aggregateText(&d.Aggregates[i]) {
+			say(&b, "  %-12s   %-8s  %s\n", "", line[0], line[1])
+		}
+	}
+	if f.Derived != nil {
+		row("insights", f.Derived.Insights+", by way of "+f.Derived.Partials+" and "+f.Derived.Changelog)
+	}
 	row("dead letters", f.DeadLetters)
 	row("stages", stagesText(d))
 	row("reads", readsText(d))

@@ -129,6 +129,10 @@ func (c *committer) committed(b *batch, started time.Time) {
 		c.watch.Metrics.EndToEnd(now.Sub(time.UnixMilli(b.oldest)))
 	}
 	c.watch.Moved(b.result)
+	if b.merged != nil {
+		c.watch.Merged(b.merged.summaries)
+		b.merged.committed()
+	}
 	c.limit.grow()
 	c.pace.reset() // nobody waits while this goroutine works
 }

@@ -37,6 +37,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.hold(ctx, work, member)
 		for _, tp := range member.Partitions {
 			e.watch.Metrics.DropLag(tp)
+			e.watch.Metrics.DropIdle(tp.Partition)
 		}
 	}
 	if err := e.ports.Membership.Leave(work); err != nil {
@@ -126,30 +127,55 @@ func (e *Engine) prepare(ctx context.Context) error {
 }
 
 func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
+	source, partials := e.split(member.Partitions)
 	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
 	if err != nil {
 		return nil, err
 	}
-	workers := make([]*worker, min(e.cfg.Workers, len(member.Partitions)))
+	windows, err := e.newWindows(ctx, source, partials, start)
+	if err != nil {
+		return nil, err
+	}
+	workers := make([]*worker, min(e.cfg.Workers, max(len(source), 1)))
 	for i := range workers {
-		outbox, err := e.writer.NewOutbox(ctx, member.Partitions)
+		outbox, err := e.writer.NewOutbox(ctx, source)
 		if err != nil {
 			return nil, err
 		}
 		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox}
 	}
-	stream, err := e.ports.Source.Open(ctx, start.Positions)
+	positions := make(map[model.TopicPartition]model.Position, len(source))
+	for _, tp := range source {
+		positions[tp] = start.Positions[tp]
+	}
+	stream, err := e.ports.Source.Open(ctx, positions)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
 		Engine: e, member: member, stream: stream, workers: workers, owners: map[model.TopicPartition]*worker{}, stopped: ctx,
-		positions: start.Positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(),
+		positions: positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(), windows: windows,
 		committer: &committer{Engine: e, member: member, processor: e.processor.Clone(), outbox: spare},
 	}
 	r.pending = r.blank()
 	r.committer.start(work)
+	if windows != nil {
+		windows.merger.start(ctx)
+	}
 	return r, nil
+}
+
+// split tells the partitions of the source from those of the partials topic.
+func (e *Engine) split(all []model.TopicPartition) (source, partials []model.TopicPartition) {
+	derived, _ := e.processor.Derived()
+	for _, tp := range all {
+		if tp.Topic == derived.Partials {
+			partials = append(partials, tp)
+		} else {
+			source = append(source, tp)
+		}
+	}
+	return source, partials
 }
 
 // decide does what the class of an error asks for; nothing else does. It tells whether to join the group again. It waits

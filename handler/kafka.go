@@ -11,6 +11,7 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service"
+	"data-stream-engine/service/aggregate"
 )
 
 // Config says when the engine commits.
@@ -23,7 +24,9 @@ type Config struct {
 	CommitMaxBytes     int
 	TransactionTimeout time.Duration
 	ShutdownTimeout    time.Duration
-	Workers            int // how many partitions are processed at a time at most
+	EmitInterval       time.Duration // between two insights of one window
+	IdleTimeout        time.Duration // without an event, until a source partition holds no window open
+	Workers            int           // how many partitions are processed at a time at most
 }
 
 // Engine moves events from the source to the outputs, and commits what it has done.
@@ -39,13 +42,16 @@ type Engine struct {
 	limit  limit
 	pace   pace
 
+	// parts are the aggregates' states, by partition of the partials topic. The run's merger has them while it works.
+	parts map[int32]*aggregate.Partition
+
 	begun   bool  // messages have been read since the start
 	refused error // what the brokers refuse of the settings, at the start
 }
 
 // NewEngine returns an engine. Nothing happens before Run.
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
-	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords)}
+	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
 	return e
@@ -66,6 +72,9 @@ func (r *run) consume(ctx context.Context) error {
 		if err := r.settle(fetched); err != nil {
 			return err
 		}
+		if err := r.tell(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -79,6 +88,10 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	if r.windows != nil && !r.open {
+		r.windows.merger.onReady(cancel)
+		defer r.windows.merger.onReady(func() {})
+	}
 	fetched, err := r.stream.Next(ctx)
 	switch {
 	case err == nil:
@@ -133,6 +146,9 @@ func (r *run) add(w *worker) error {
 	r.pending.add(&w.did)
 	for _, p := range w.did.touched {
 		r.owners[p.TopicPartition] = w
+		if p.source != nil {
+			r.windows.announcer.Read(p.source, time.Now())
+		}
 		r.move(p.FetchedPartition, p.records.NextOffset())
 		if !p.ended {
 			continue
@@ -146,7 +162,7 @@ func (r *run) add(w *worker) error {
 
 // relieve commits when a limit is reached, and produces what has been collected once that is much.
 func (r *run) relieve() error {
-	if r.pending.result.Consumed >= r.limit.get() || r.pending.bytes >= r.cfg.CommitMaxBytes {
+	if r.pending.result.Consumed >= r.limit.get() || r.pending.bytes >= r.cfg.CommitMaxBytes || r.full() {
 		return r.commit()
 	}
 	if r.collected() {
@@ -186,5 +202,6 @@ func (r *run) commit() error {
 	r.open, r.committed = false, time.Now()
 	done := r.pending
 	r.pending = r.blank()
-	return r.hand(step{records: done.result.Consumed, parcel: r.take(), commit: &done})
+	parcel := r.close(&done, r.take())
+	return r.hand(step{records: done.result.Consumed, parcel: parcel, commit: &done})
 }

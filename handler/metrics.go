@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"regexp"
 	"runtime"
 	"strconv"
 	"sync"
@@ -43,6 +44,8 @@ type Metrics struct {
 	rebalances   prometheus.Counter
 	lost         prometheus.Counter
 	fenced       prometheus.Counter
+	late         prometheus.Counter
+	windowMetrics
 
 	mu     sync.Mutex
 	totals model.Result
@@ -71,12 +74,15 @@ func NewMetrics(group, version string) *Metrics {
 	m.forwarded = events.WithLabelValues("forwarded")
 	m.filtered = events.WithLabelValues("filtered")
 	m.deadLetters = events.WithLabelValues("dead_letter")
+	m.late = events.WithLabelValues("late")
+	m.windowMetrics = newWindowMetrics(r)
 	for _, outcome := range []string{TransactionCommitted, TransactionAborted, TransactionUnknown} {
 		m.transactions.WithLabelValues(outcome) // there from the start, with 0
 	}
+	gcTime := collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/cpu/classes/gc/total:cpu-seconds$`)}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stream_engine_build_info", Help: "Always 1; the labels say what runs."}, []string{"version", "goversion"})
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	r.MustRegister(m.lag, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.lag, info, collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(gcTime)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -89,6 +95,8 @@ func (m *Metrics) Batch(r model.Result, took time.Duration) {
 	m.forwarded.Add(float64(r.Forwarded))
 	m.filtered.Add(float64(r.Filtered))
 	m.deadLetters.Add(float64(r.DeadLetters))
+	m.late.Add(float64(r.Late))
+	m.lateEvents.Add(float64(r.Late))
 	m.batch.Observe(took.Seconds())
 	m.mu.Lock()
 	m.totals.Add(r)

@@ -43,6 +43,9 @@ type Source interface {
 type Stream interface {
 	Fetcher
 	Seek(tp model.TopicPartition, offset int64)
+	// Reached tells how far a partition has been fetched, where it ends, and when a broker said so. ok is false while it
+	// cannot be read.
+	Reached(tp model.TopicPartition) (position, highWatermark int64, answered time.Time, ok bool)
 	Close()
 }
 
@@ -87,12 +90,27 @@ type Writer struct {
 	NewOutbox func(ctx context.Context, sources []model.TopicPartition) (Outbox, error)
 }
 
+// Log reads partitions on demand, without a stream. One goroutine uses it.
+type Log interface {
+	// Read fetches once from each position. Brokers wait for so long when there is nothing. What it returns is of use
+	// until the next Read.
+	Read(ctx context.Context, from map[model.TopicPartition]int64, wait time.Duration) ([]model.LogPart, error)
+	// Restore shows all records of a partition, up to where it ended when it was called. progress hears how far it is.
+	Restore(ctx context.Context, tp model.TopicPartition, see func(*model.Message) error, progress func(done, end int64)) error
+	// Close ends what it has told of.
+	Close()
+}
+
 // Ports are all that the engine needs from outside.
 type Ports struct {
 	Membership Membership
 	Heartbeat  Heartbeat
 	Offsets    Offsets
 	Source     Source
+	// NewLog makes a reader for one goroutine. op names what it is for, in messages.
+	NewLog func(op string) Log
+	// Partitions is how many partitions the source topic has.
+	Partitions func(ctx context.Context) (int32, error)
 	// NewWriter makes the writer of one identity: the INSTANCE_ID, or a random name.
 	NewWriter func(identity string) Writer
 }

@@ -40,6 +40,10 @@ func (c *committer) bury(ctx context.Context, r *model.Refused) error {
 	if r.Topic == c.processor.Topics()[model.DeadLetters] {
 		return c.shorten(r)
 	}
+	if derived, ok := c.processor.Derived(); ok && slices.Contains(derived.List(), r.Topic) {
+		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
+			Hint: "without it aggregates would count wrong, so nothing goes on: check the topic's max.message.bytes and cleanup.policy"}
+	}
 	c.refused.records++
 	if c.refused.seen[at] {
 		return nil // another output of the same event was refused before: one dead letter is enough

@@ -24,6 +24,7 @@ type run struct {
 	owners    map[model.TopicPartition]*worker // through whom a partition's messages went since the last take
 	positions map[model.TopicPartition]model.Position
 	faults    map[model.TopicPartition]fault
+	windows   *windows // nil: the pipeline has no aggregates
 
 	waited    time.Duration // by what was fetched last, at the broker
 	open      bool          // messages were processed that are not committed
@@ -40,6 +41,7 @@ type batch struct {
 	oldest    int64         // timestamp of its oldest message, milliseconds
 	started   time.Time
 	positions map[model.TopicPartition]model.Position
+	merged    *merged // that goes with it; nil: none
 }
 
 func (r *run) blank() batch {
@@ -87,6 +89,9 @@ func (r *run) move(part *model.FetchedPartition, to int64) {
 	pos := r.positions[part.TopicPartition]
 	pos.Offset, pos.LeaderEpoch = to, -1 // which leader wrote the message before is nobody's question
 	r.positions[part.TopicPartition], r.pending.positions[part.TopicPartition] = pos, pos
+	if s := r.source(part.TopicPartition); s != nil {
+		s.Position = to
+	}
 	r.watch.Metrics.Lag(part.TopicPartition, max(part.HighWatermark-to, 0))
 }
 
@@ -104,6 +109,15 @@ func (r *run) hand(s step) error {
 // ended hands what is open to the committer after fetching has ended. An error that only says that it was to end is
 // none.
 func (r *run) ended(why error) error {
+	if r.windows != nil {
+		r.windows.merger.halt()
+		r.windows.merger.last()
+		if r.windows.merger.isReady() {
+			if err := r.begin(); err != nil {
+				return err
+			}
+		}
+	}
 	if err := r.commit(); err != nil {
 		return err
 	}
@@ -116,6 +130,9 @@ func (r *run) ended(why error) error {
 // finish waits until everything that was handed over is committed or has failed, and returns what went wrong first.
 func (r *run) finish(err error) error {
 	r.stream.Close()
+	if r.windows != nil {
+		r.windows.merger.halt()
+	}
 	if failed := r.committer.finish(); failed != nil {
 		return failed
 	}

@@ -6,6 +6,7 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service"
+	"data-stream-engine/service/aggregate"
 )
 
 // worker runs messages through a pipeline of its own into an outbox of its own. Several work at a time, each on
@@ -25,7 +26,8 @@ type worker struct {
 // reading is a fetched partition of which a part may have been read.
 type reading struct {
 	*model.FetchedPartition
-	records model.Records // nil before it has begun
+	source  *aggregate.Source // nil: the pipeline has no aggregates
+	records model.Records     // nil before it has begun
 	ended   bool
 }
 
@@ -78,12 +80,13 @@ func (w *worker) work(s share, begin func() error) {
 }
 
 func (w *worker) full(s share) bool {
-	return s.records <= 0 || s.bytes <= 0 || w.outbox.Bytes() >= s.output
+	return s.records <= 0 || s.bytes <= 0 || w.outbox.Bytes() >= s.output || w.processor.Full()
 }
 
 // chunk processes the next messages of a partition and takes them off the share.
 func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	next := bounded{Records: p.records, left: min(chunk, s.records), room: s.bytes, begin: begin}
+	w.processor.From(p.source)
 	result := w.processor.Process(&next, w.outbox, time.Now())
 	w.did.result.Add(result)
 	w.did.bytes += s.bytes - next.room

@@ -156,6 +156,9 @@ func (o stream) Next(ctx context.Context) (*model.Fetch, error) {
 func (o stream) Seek(model.TopicPartition, int64) {}
 func (o stream) Close()                           {}
 func (o stream) Waited() time.Duration            { return 0 }
+func (o stream) Reached(model.TopicPartition) (position, end int64, answered time.Time, ok bool) {
+	return 0, 0, time.Time{}, false
+}
 
 // outbox is a Sink that keeps where each record came from.
 type outbox struct {

@@ -8,8 +8,10 @@ const (
 	StageDecode    Stage = "decode"
 	StageFilter    Stage = "filter"
 	StageTransform Stage = "transform"
+	StageAggregate Stage = "aggregate"
 	StageRoute     Stage = "route"
 	StageProduce   Stage = "produce"
+	StageLate      Stage = "late"
 )
 
 // Reason says why an event became a dead letter.
@@ -25,6 +27,7 @@ type Result struct {
 	Forwarded   int // messages with at least one output record
 	Filtered    int // messages that the filter, or every output's condition, dropped
 	DeadLetters int // messages that became a dead letter
+	Late        int // messages, forwarded or not, that came too late for an aggregate
 	Outputs     int // output records written, dead letters aside
 }
 
@@ -34,5 +37,6 @@ func (r *Result) Add(o Result) {
 	r.Forwarded += o.Forwarded
 	r.Filtered += o.Filtered
 	r.DeadLetters += o.DeadLetters
+	r.Late += o.Late
 	r.Outputs += o.Outputs
 }

@@ -51,6 +51,8 @@ type Engine struct {
 	CommitInterval     time.Duration `env:"COMMIT_INTERVAL" envDefault:"100ms" min:"10ms" max:"1m" doc:"Time between two commits: what an event waits at most"`
 	CommitMaxRecords   int           `env:"COMMIT_MAX_RECORDS" envDefault:"100000" min:"1" max:"10000000" doc:"Commit earlier after this many events"`
 	CommitMaxBytes     Size          `env:"COMMIT_MAX_BYTES" envDefault:"32MiB" min:"64KiB" max:"1GiB" doc:"Commit earlier after this many bytes"`
+	EmitInterval       time.Duration `env:"EMIT_INTERVAL" envDefault:"1s" min:"100ms" max:"10m" doc:"Time between two insights of one window, and what a closed window waits at most"`
+	IdleTimeout        time.Duration `env:"IDLE_TIMEOUT" envDefault:"30s" min:"1s" max:"24h" doc:"A source partition at its end that had no event for this long holds no window open"`
 	SessionTimeout     time.Duration `env:"SESSION_TIMEOUT" envDefault:"10s" min:"1s" max:"30m" accepted:"1s to 30m, within the broker's own bounds (6s to 30m unless changed)" doc:"An instance silent for this long loses its partitions"`
 	TransactionTimeout time.Duration `env:"TRANSACTION_TIMEOUT" envDefault:"10s" min:"1s" max:"15m" doc:"A transaction open for longer is aborted by the broker"`
 	MaxPollInterval    time.Duration `env:"MAX_POLL_INTERVAL" envDefault:"5m" min:"10s" max:"24h" doc:"No progress for this long: /livez fails"`

@@ -1,0 +1,195 @@
+package handler
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"data-stream-engine/service/aggregate"
+)
+
+// ConditionRestored is the name of the condition that the state of all windows of this instance has been read.
+const ConditionRestored = "restored"
+
+// ConditionAggregates is the name of the condition that no window is held up by something that cannot be read.
+const ConditionAggregates = "aggregates"
+
+// windowWatch is what Watch knows of windows. It is safe for concurrent use.
+type windowWatch struct {
+	mu         sync.Mutex
+	restoring  int
+	held       map[int32]string
+	highlights map[int32][]aggregate.Highlight
+	anomalies  []string // since they were last asked for
+	inexact    bool
+	counts     map[int32]aggregate.Counts
+}
+
+// Restoring says that the state of so many partitions has to be read before their windows go on.
+func (w *Watch) Restoring(partitions int) {
+	w.windows.mu.Lock()
+	w.windows.restoring = partitions
+	w.windows.mu.Unlock()
+	if partitions == 0 {
+		w.Readiness.Clear(ConditionRestored)
+		return
+	}
+	w.Readiness.Set(ConditionRestored, fmt.Sprintf("the windows of %d partitions are being restored; events are processed meanwhile", partitions))
+}
+
+// Restored says that one of them has been.
+func (w *Watch) Restored() {
+	w.windows.mu.Lock()
+	left := max(w.windows.restoring-1, 0)
+	w.windows.mu.Unlock()
+	w.Restoring(left)
+}
+
+// RestoreProgress is for a restore to say how far it is. The log hears of one that takes long.
+func (w *Watch) RestoreProgress(partition int32) func(done, end int64) {
+	last := time.Now()
+	return func(done, end int64) {
+		w.Progress.Made()
+		w.Readiness.Set(ConditionRestored, fmt.Sprintf("the windows of partition %d are being restored: offset %d of %d; events are processed meanwhile", partition, done, end))
+		if time.Since(last) >= repeatLog {
+			last = time.Now()
+			w.log.Info().Int32("partition", partition).Int64("offset", done).Int64("end", end).Msg("restoring windows")
+		}
+	}
+}
+
+// RestoredOne says what it took to restore a partition.
+func (w *Watch) RestoredOne(partition int32, groups, records, bytes int, took time.Duration) {
+	w.Metrics.restore.Observe(took.Seconds())
+	level := w.log.Debug()
+	if records > 1 {
+		level = w.log.Info()
+	}
+	level.Int32("partition", partition).Int("groups", groups).Int("records", records).Int("bytes", bytes).Stringer("took", took.Round(time.Millisecond)).Msg("restored windows")
+}
+
+// RestoreFailed says that state cannot be used.
+func (w *Watch) RestoreFailed(partition int32, err error) {
+	w.Readiness.Set(ConditionRestored, err.Error())
+	w.log.Error().Int32("partition", partition).Err(err).Msg("cannot restore windows: insights of this partition stand still, events are processed")
+}
+
+// MergeFailed says that partials could not be read; that is tried again.
+func (w *Watch) MergeFailed(err error) { w.Retrying(mergingPartials, err) }
+
+// The operations of merging.
+const (
+	mergingPartials = "merge partials"
+	restoring       = "restore windows"
+)
+
+// Held says that a record of the partials topic cannot be read, or, with nil, that all could.
+func (w *Watch) Held(partition int32, offset int64, err error) {
+	w.windows.mu.Lock()
+	before, was := w.windows.held[partition]
+	switch {
+	case err == nil:
+		delete(w.windows.held, partition)
+	default:
+		w.windows.held[partition] = err.Error()
+	}
+	left := len(w.windows.held)
+	w.windows.mu.Unlock()
+	switch {
+	case err != nil && before != err.Error():
+		w.log.Error().Int32("partition", partition).Int64("offset", offset).Err(err).
+			Msg("insights of this partition wait, nothing is lost: a newer version may have written the record; update this instance")
+		w.Metrics.held.Inc()
+		w.Readiness.Set(ConditionAggregates, fmt.Sprintf("partition %d waits at offset %d: %v", partition, offset, err))
+	case err == nil && was && left == 0:
+		w.Readiness.Clear(ConditionAggregates)
+		w.log.Info().Int32("partition", partition).Msg("the record can be read, insights go on")
+	}
+}
+
+// Windows shows the state of all partitions that are merged here.
+func (w *Watch) Windows(parts map[int32]*aggregate.Partition) {
+	for number, p := range parts {
+		w.Metrics.windows(number, p)
+		w.counted(number, p)
+	}
+}
+
+// counted adds what happened to a partition since it was last looked at.
+func (w *Watch) counted(number int32, p *aggregate.Partition) {
+	now := p.Counts()
+	w.windows.mu.Lock()
+	before := w.windows.counts[number]
+	w.windows.counts[number] = now
+	news := !p.Exact() && !w.windows.inexact
+	w.windows.inexact = w.windows.inexact || news
+	w.windows.mu.Unlock()
+	if now.Partials < before.Partials { // the state was made anew
+		before = aggregate.Counts{}
+	}
+	w.Metrics.partials(now, before)
+	if news {
+		w.log.Error().Int32("partition", number).
+			Msg("somebody moved the offsets of a source partition back: its events may have counted twice; set another KAFKA_GROUP_ID to start afresh")
+	}
+}
+
+// DropWindows forgets a partition that another instance has now.
+func (w *Watch) DropWindows(number int32) {
+	w.windows.mu.Lock()
+	delete(w.windows.counts, number)
+	delete(w.windows.highlights, number)
+	delete(w.windows.held, number)
+	w.windows.mu.Unlock()
+	w.Metrics.dropWindows(number)
+}
+
+// Merged says what a merge commit did that is committed now.
+func (w *Watch) Merged(summaries map[int32]aggregate.Summary) {
+	w.Recovered(mergingPartials)
+	w.windows.mu.Lock()
+	defer w.windows.mu.Unlock()
+	for number, s := range summaries {
+		w.Metrics.insights.WithLabelValues("update").Add(float64(s.Updates))
+		w.Metrics.insights.WithLabelValues("final").Add(float64(s.Finals))
+		w.Metrics.revisions.WithLabelValues("late_partial").Add(float64(s.Revised))
+		if len(s.Highlights) > 0 {
+			w.windows.highlights[number] = s.Highlights
+		}
+		for _, sentence := range s.Anomalies {
+			w.log.Info().Str("anomaly", sentence).Msg("anomaly")
+		}
+		w.windows.anomalies = append(w.windows.anomalies, s.Anomalies...)
+	}
+	if n := len(w.windows.anomalies); n > mostAnomalies {
+		w.windows.anomalies = slices.Delete(w.windows.anomalies, 0, n-mostAnomalies)
+	}
+}
+
+// mostAnomalies is how many sentences are kept.
+const mostAnomalies = 20
+
+// Exact is false once somebody moved the offsets of a source partition back.
+func (w *Watch) Exact() bool {
+	w.windows.mu.Lock()
+	defer w.windows.mu.Unlock()
+	return !w.windows.inexact
+}
+
+// Highlights are what stands out in the latest windows, aggregate by aggregate, the largest first.
+func (w *Watch) Highlights() []aggregate.Highlight {
+	w.windows.mu.Lock()
+	defer w.windows.mu.Unlock()
+	latest := map[string]int64{}
+	var all []aggregate.Highlight
+	for _, some := range w.windows.highlights {
+		for _, h := range some {
+			latest[h.Aggregate] = max(latest[h.Aggregate], h.Start)
+			all = append(all, h)
+		}
+	}
+	all = slices.DeleteFunc(all, func(h aggregate.Highlight) bool { return h.Start < latest[h.Aggregate] })
+	slices.SortFunc(all, aggregate.Highlight.Compare)
+	return all
+}
