@@ -32,7 +32,17 @@ const maxMessage = 1 << 10
 // DeadLetter writes m, as it came, to the dead-letter topic with headers that say why. The added headers stand behind
 // those of the message, so that of a letter that failed twice the last ones count. The caller counts it.
 func (p *Processor) DeadLetter(out Sink, m *model.Message, why model.Reason, now time.Time) {
+	p.letter(out, m, why, now)
+}
+
+// note is a header that only some dead letters have.
+type note struct{ name, value string }
+
+func (p *Processor) letter(out Sink, m *model.Message, why model.Reason, now time.Time, notes ...note) {
 	p.reasons(m, why, now)
+	for _, n := range notes {
+		p.note(n.name, n.value)
+	}
 	value := m.Value
 	if len(value) > p.limit {
 		p.note(HeaderTruncated, strconv.Itoa(len(value)))

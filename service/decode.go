@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service/expression"
 	"data-stream-engine/service/projection"
 )
 
@@ -71,28 +70,19 @@ func kindOfJSON(value []byte) string {
 }
 
 // filter says whether the event passes. The time of an event that passes must be readable, when the pipeline names
-// one: otherwise the events of a window could not be told.
-func (p *Processor) filter() (bool, *model.Reason) {
+// one: otherwise the events of a window could not be told. One that does not pass still tells how late it is.
+func (p *Processor) filter(m *model.Message) (bool, *model.Reason) {
 	if p.plan.filter != nil {
 		pass, err := p.plan.filter.program.RunBool(p.env)
 		if err != nil {
 			return false, p.failed(model.StageFilter, p.plan.filter, err)
 		}
 		if !pass {
+			p.pass(m)
 			return false, nil
 		}
 	}
-	if p.plan.eventTime == nil {
-		return true, nil
-	}
-	if _, err := p.plan.eventTime.program.RunTime(p.env); err != nil {
-		why := p.failed(model.StageDecode, p.plan.eventTime, err)
-		if _, failed := errors.AsType[*expression.Error](err); !failed {
-			why.Code = CodeInvalidEventTime
-		}
-		return false, why
-	}
-	return true, nil
+	return true, p.timed(m)
 }
 
 // failed says which expression failed, where it stands and why.

@@ -30,10 +30,12 @@ func (x *Explainer) stages(e *Explanation, m *model.Message) {
 	}
 	if spec.Source.EventTime != nil {
 		e.EventTime = x.eventTime(spec.Source.EventTime, event)
-		if e.Stage == model.StageDecode {
+	}
+	if e.Stage == model.StageDecode { // its time cannot be read, or not be believed
+		if e.EventTime != nil {
 			e.EventTime.Error = e.Why
-			return
 		}
+		return
 	}
 	if passed == DeadLettered {
 		e.Transform = x.failedTransform(event)
@@ -45,6 +47,7 @@ func (x *Explainer) stages(e *Explanation, m *model.Message) {
 	}
 	e.Transform = x.changes(event, after)
 	x.routes(e, m, after)
+	x.gauges(e, m, event, after)
 }
 
 func filterResult(passed Outcome, e *Explanation) Result {
@@ -116,6 +119,6 @@ func (p *Processor) whenFails() bool {
 	if when == nil {
 		return false
 	}
-	_, err := when.program.RunBool(p.after)
+	_, err := when.program.RunBool(p.routes)
 	return err != nil
 }

@@ -50,9 +50,11 @@ type Processor struct {
 	env     *expression.Env  // what sees it
 	pieces  pieces           // of the output
 	scratch []byte           // the output, when it cannot be written to its place at once
-	result  projection.Event // the output, when expressions read it
-	after   *expression.Env  // what sees it
+	result  projection.Event // of the output, what expressions read
+	after   *expression.Env  // what sees it, or env when that sees the same
+	routes  *expression.Env  // what outputs' expressions see: one of the two
 	targets []target
+	gauges  gauging
 	headers []model.Header
 	notes   []byte // the values of a dead letter's headers
 }
@@ -73,13 +75,15 @@ func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
 		group = spec.Name
 	}
 	plan.topics[model.DeadLetters] = group + "-dead-letter"
+	plan.derived = Derived{Partials: group + "-partials", Changelog: group + "-changelog", Insights: group + "-insights"}
 	if problems := plan.surroundings(); len(problems) > 0 {
 		return nil, problems.asError()
 	}
 	if o.DeadLetterBytes <= 0 {
 		o.DeadLetterBytes = 900_000
 	}
-	return newProcessor(plan, o.DeadLetterBytes), nil
+	p := newProcessor(plan, o.DeadLetterBytes)
+	return p, p.collect()
 }
 
 // surroundings are the problems that only show once group and hash key are known.
@@ -90,25 +94,33 @@ func (p *plan) surroundings() Problems {
 			found = append(found, Problem{File: p.spec.File, At: s.spec.At, Message: s.what + " calls hash, which needs a key: set HASH_KEY to at least 16 random bytes"})
 		}
 	}
-	dead := p.topics[model.DeadLetters]
+	own := map[string]string{p.topics[model.DeadLetters]: "dead-letter topic"}
+	if len(p.gauges) > 0 {
+		own[p.derived.Partials], own[p.derived.Changelog], own[p.derived.Insights] = "partials topic", "changelog topic", "insights topic"
+	}
 	for _, topic := range append([]string{p.spec.Source.Topic}, p.topics[model.DeadLetters+1:]...) {
-		if topic == dead {
-			found = append(found, Problem{File: p.spec.File, At: model.Place{Line: 1, Column: 1}, Message: "the topic " + topic + " is the dead-letter topic of this group; use another topic or another group id"})
+		if what, taken := own[topic]; taken {
+			found = append(found, Problem{File: p.spec.File, At: model.Place{Line: 1, Column: 1}, Message: "the topic " + topic + " is the " + what + " of this group; use another topic or another group id"})
 		}
 	}
 	return found
 }
 
-// Clone is a Processor of the same pipeline for another goroutine.
+// Clone is a Processor of the same pipeline for another goroutine, with nothing collected.
 func (p *Processor) Clone() *Processor {
-	return newProcessor(p.plan, p.limit)
+	c := newProcessor(p.plan, p.limit)
+	_ = c.collect() // it has worked for p
+	return c
 }
 
 func newProcessor(plan *plan, limit int) *Processor {
 	p := &Processor{plan: plan, limit: limit, env: expression.NewEnv()}
-	p.after = p.env
-	if plan.routed != nil {
+	p.after, p.routes = p.env, p.env
+	if len(plan.made) > 0 {
 		p.after = expression.NewEnv()
+	}
+	if plan.routed {
+		p.routes = p.after
 	}
 	return p
 }
@@ -121,6 +133,7 @@ func (p *Processor) Topics() []string { return p.plan.topics }
 // millisecond, and the dead letters' failure time. Every message has exactly one fate.
 func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 	p.release()
+	p.gauges.clock = now.UnixMilli()
 	p.env.SetNow(now.Truncate(time.Millisecond))
 	p.after.SetNow(now.Truncate(time.Millisecond))
 	var r model.Result
@@ -137,6 +150,10 @@ func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 		default:
 			r.Forwarded++
 			r.Outputs += written
+		}
+		if len(p.gauges.missed) > 0 {
+			r.Late++
+			p.late(out, &m, now)
 		}
 	}
 	return r
@@ -159,6 +176,7 @@ func (p *Processor) release() {
 			*buffer = nil
 		}
 	}
+	p.gauges.release()
 	if cap(p.headers) > keptHeaders {
 		p.headers = nil
 	}
@@ -171,24 +189,27 @@ const keptHeaders = 1 << 10
 // one is the way of one event: decode, filter, transform, route, write. It says how many records were written, or why
 // the event failed; no record is closed before everything was evaluated.
 func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Reason) {
+	p.gauges.missed = p.gauges.missed[:0]
 	fate, why := p.decode(m)
 	if why != nil || fate == model.PolicyDrop {
 		return 0, why
 	}
 	p.env.Bind(&p.event)
-	if pass, why := p.filter(); why != nil || !pass {
+	if pass, why := p.filter(m); why != nil || !pass {
 		return 0, why
 	}
 	switch {
 	case p.plan.template == nil:
 		why = p.forward(m, out)
-	case p.plan.routed != nil:
+	case p.plan.routed:
 		why = p.transformThenRoute(m, out)
 	default:
 		why = p.routeThenTransform(m, out)
 	}
 	if why != nil {
+		p.gauges.missed = p.gauges.missed[:0]
 		return 0, why
 	}
+	p.count(m)
 	return len(p.targets), nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"data-stream-engine/model"
+	"data-stream-engine/service/aggregate"
 	"data-stream-engine/service/expression"
 	"data-stream-engine/service/projection"
 )
@@ -18,9 +19,14 @@ type plan struct {
 	set       []assign
 	template  *template // nil: the event goes as it came
 	outputs   []route
-	// routed finds what the outputs' expressions read in the transformed event; nil when the event has it as well.
-	routed *projection.Projection
-	topics []string
+	routed    bool // the outputs' expressions read what only the transformed event has
+	gauges    []gauge
+	gauged    bool     // so do those of aggregates
+	made      []string // the fields of the transformed event that either reads
+	topics    []string
+
+	definitions []*aggregate.Definition // of gauges, in their order
+	derived     Derived
 }
 
 // step is an expression at its place in the pipeline.
@@ -50,8 +56,9 @@ func compile(spec *model.Pipeline, lib *expression.Library) (*plan, Problems) {
 	for _, a := range spec.Transform.Set {
 		p.set = append(p.set, assign{name: a.Field, value: c.step("set "+a.Field, &a.Value, expression.Any)})
 	}
-	if c.transformed() {
-		c.layout = &expression.Layout{}
+	var made expression.Layout
+	if p.routed = c.transformed(outputExpressions(spec)); p.routed {
+		c.layout = &made
 	}
 	for _, out := range spec.Outputs {
 		p.outputs = append(p.outputs, route{
@@ -60,14 +67,20 @@ func compile(spec *model.Pipeline, lib *expression.Library) (*plan, Problems) {
 			key:   c.step("key", out.Key, keyKinds),
 		})
 	}
+	p.gauged = c.transformed(gaugeExpressions(spec))
+	for i := range spec.Aggregates {
+		c.layout = &layout
+		if p.gauged && !spec.Aggregates[i].OfSource {
+			c.layout = &made
+		}
+		p.gauge(&c, &spec.Aggregates[i])
+	}
 	if len(c.problems) > 0 {
 		return p, c.problems
 	}
-	if c.layout != &layout {
-		p.routed = c.layout.Projection()
-	}
+	p.made = made.Names()
 	if t := spec.Transform; len(t.Set) > 0 || len(t.Rename) > 0 || t.Keep != nil || len(t.Remove) > 0 {
-		p.template = newTemplate(t, p.set, &layout)
+		p.template = newTemplate(t, p.set, &layout, &made)
 	}
 	p.fields = layout.Projection()
 	return p, nil
@@ -94,6 +107,10 @@ func (p *plan) steps() []*step {
 	for _, out := range p.outputs {
 		all = append(all, out.key, out.when)
 	}
+	for i := range p.gauges {
+		all = append(append(all, p.gauges[i].where), p.gauges[i].group...)
+		all = append(all, p.gauges[i].inputs...)
+	}
 	return slices.DeleteFunc(all, func(s *step) bool { return s == nil })
 }
 
@@ -119,8 +136,8 @@ func (c *compiler) step(what string, e *model.Expression, want expression.Kind) 
 	return &step{what: what, spec: *e, program: program}
 }
 
-// transformed tells whether the outputs' expressions read something that only the transformed event has.
-func (c *compiler) transformed() bool {
+// transformed tells whether expressions read something that only the transformed event has.
+func (c *compiler) transformed(all []*model.Expression) bool {
 	touched := map[string]bool{}
 	for _, a := range c.spec.Transform.Set {
 		touched[a.Field] = true
@@ -128,18 +145,26 @@ func (c *compiler) transformed() bool {
 	for _, r := range c.spec.Transform.Rename {
 		touched[r.From], touched[r.To] = true, true
 	}
-	for _, out := range c.spec.Outputs {
-		for _, e := range []*model.Expression{out.Key, out.When} {
-			if e == nil {
-				continue
-			}
-			program, err := c.lib.Compile(e.Text, &expression.Layout{})
-			if err == nil && (program.Whole() || slices.ContainsFunc(program.Fields(), func(name string) bool { return touched[name] })) {
-				return true
-			}
+	for _, name := range c.spec.Transform.Remove {
+		touched[name] = true
+	}
+	kept := setOf(c.spec.Transform.Keep)
+	for _, e := range all {
+		program, err := c.lib.Compile(e.Text, &expression.Layout{})
+		if err == nil && (program.Whole() || slices.ContainsFunc(program.Fields(), func(name string) bool {
+			return touched[name] || c.spec.Transform.Keep != nil && !kept[name]
+		})) {
+			return true
 		}
 	}
 	return false
+}
+
+func outputExpressions(spec *model.Pipeline) (all []*model.Expression) {
+	for _, out := range spec.Outputs {
+		all = append(all, out.Key, out.When)
+	}
+	return slices.DeleteFunc(all, func(e *model.Expression) bool { return e == nil })
 }
 
 func setOf(names []string) map[string]bool {

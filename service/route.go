@@ -6,7 +6,6 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
-	"data-stream-engine/service/projection"
 )
 
 // target is one record that an event becomes.
@@ -21,21 +20,22 @@ func (p *Processor) forward(m *model.Message, out Sink) *model.Reason {
 	if why := p.route(m, out); why != nil {
 		return why
 	}
+	if why := p.gauge(m); why != nil {
+		return why
+	}
 	p.write(m, out, m.Value)
 	return nil
 }
 
-// transformThenRoute is for outputs whose expressions read what the transform makes: the transformed event is read like
-// one that has just come.
+// transformThenRoute is for outputs whose expressions read what the transform makes.
 func (p *Processor) transformThenRoute(m *model.Message, out Sink) *model.Reason {
 	if why := p.transform(); why != nil {
 		return why
 	}
-	if p.plan.routed.Scan(p.scratch, &p.result) != projection.IsObject {
-		return &model.Reason{Stage: model.StageTransform, Code: CodeInvalidJSON, Message: fmt.Sprintf("the transformed event, of %d bytes, cannot be read again: %s", len(p.scratch), invalid(p.scratch))}
-	}
-	p.after.Bind(&p.result)
 	if why := p.route(m, out); why != nil {
+		return why
+	}
+	if why := p.gauge(m); why != nil {
 		return why
 	}
 	p.write(m, out, p.scratch)
@@ -50,16 +50,24 @@ func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason
 		if first := p.transform(); first != nil {
 			return first
 		}
-		if why == nil {
-			p.write(m, out, p.scratch)
+		if why != nil {
+			return why
 		}
-		return why
+		if why := p.gauge(m); why != nil {
+			return why
+		}
+		p.write(m, out, p.scratch)
+		return nil
 	}
 	t := p.targets[0]
 	dst := out.Open(t.topic, t.partition, m, t.key, len(m.Value)+p.plan.template.growth)
-	dst, failed, err := p.plan.template.append(dst, &p.event, p.env, &p.pieces)
+	dst, failed, err := p.plan.template.append(dst, &p.event, p.env, &p.pieces, &p.result)
 	if err != nil {
 		return p.failed(model.StageTransform, failed, err)
+	}
+	p.after.Bind(&p.result)
+	if why := p.gauge(m); why != nil {
+		return why
 	}
 	out.Close(dst, m.Headers)
 	return nil
@@ -69,9 +77,10 @@ func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason
 func (p *Processor) transform() *model.Reason {
 	var failed *step
 	var err error
-	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env, &p.pieces); err != nil {
+	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env, &p.pieces, &p.result); err != nil {
 		return p.failed(model.StageTransform, failed, err)
 	}
+	p.after.Bind(&p.result)
 	return nil
 }
 
@@ -81,7 +90,7 @@ func (p *Processor) route(m *model.Message, out Sink) *model.Reason {
 	for i := range p.plan.outputs {
 		r := &p.plan.outputs[i]
 		if r.when != nil {
-			yes, err := r.when.program.RunBool(p.after)
+			yes, err := r.when.program.RunBool(p.routes)
 			if err != nil {
 				return p.failed(model.StageRoute, r.when, err)
 			}
@@ -108,7 +117,7 @@ func (p *Processor) key(s *step) ([]byte, *model.Reason) {
 	if s == nil {
 		return nil, nil
 	}
-	key, kind, err := s.program.RunText(p.after)
+	key, kind, err := s.program.RunText(p.routes)
 	switch {
 	case err != nil:
 		return nil, p.failed(model.StageRoute, s, err)

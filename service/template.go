@@ -1,6 +1,8 @@
 package service
 
 import (
+	"slices"
+
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
 	"data-stream-engine/service/projection"
@@ -14,6 +16,7 @@ type template struct {
 	bySlot  []int    // in actions
 	keep    bool     // fields that the pipeline does not know are dropped
 	set     int      // how many of the actions have a value
+	fields  int      // of the transformed event that somebody reads
 	growth  int      // bytes that an output may have beyond its event, as a guess
 }
 
@@ -25,6 +28,7 @@ type action struct {
 	copy  bool   // name and value stay as they are
 	value *step  // the expression of set; nil: the value stays
 	taker int    // slot of the field that is renamed to this one's name, and so takes its place; -1: none
+	made  int    // its field in the transformed event, as far as somebody reads it; -1: nobody does
 }
 
 // pieces are the members of one output, by slot.
@@ -34,8 +38,8 @@ type pieces struct {
 }
 
 // newTemplate is the template of a transform whose expressions of set are compiled. It gives every field that it names
-// a slot of the layout.
-func newTemplate(t model.Transform, set []assign, layout *expression.Layout) *template {
+// a slot of the layout, and every field of made, which somebody reads in the transformed event.
+func newTemplate(t model.Transform, set []assign, layout, made *expression.Layout) *template {
 	w := &template{keep: t.Keep != nil, set: len(set)}
 	values, renamed := map[string]*step{}, map[string]string{}
 	var order []string
@@ -49,7 +53,8 @@ func newTemplate(t model.Transform, set []assign, layout *expression.Layout) *te
 		order = append(order, r.From, r.To)
 		w.growth += len(r.To)
 	}
-	order = append(append(append(order, t.Keep...), t.Remove...), layout.Names()...)
+	order = slices.Concat(order, t.Keep, t.Remove, layout.Names(), made.Names())
+	w.fields = len(made.Names())
 	for _, name := range order {
 		layout.Slot(name)
 	}
@@ -64,7 +69,10 @@ func newTemplate(t model.Transform, set []assign, layout *expression.Layout) *te
 		if !moves {
 			to = name
 		}
-		a := action{slot: layout.Slot(name), named: append(expression.AppendText(nil, to), ':'), value: values[name], taker: -1}
+		a := action{slot: layout.Slot(name), named: append(expression.AppendText(nil, to), ':'), value: values[name], taker: -1, made: -1}
+		if slices.Contains(made.Names(), to) {
+			a.made = made.Slot(to)
+		}
 		a.drop = removed[to] || w.keep && !kept[to]
 		a.copy = !moves && a.value == nil
 		w.bySlot[a.slot] = len(w.actions)
@@ -89,11 +97,13 @@ func (w *template) gone(a *action, e *projection.Event) bool {
 	return a.drop || a.taker >= 0 && (w.actions[w.bySlot[a.taker]].value != nil || e.Fields[a.taker].Kind != projection.Missing)
 }
 
-// append writes the output of the event that env is bound to. The step is the one that failed.
-func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, p *pieces) ([]byte, *step, error) {
+// append writes the output of the event that env is bound to, and notes in made where the fields of it are that somebody
+// reads, as scanning it would. The step is the one that failed.
+func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, p *pieces, made *projection.Event) ([]byte, *step, error) {
 	if failed, err := w.make(e, env, p); err != nil {
 		return dst, failed, err
 	}
+	made.Begin(w.fields)
 	open := len(dst)
 	var end uint32 // of what was copied last
 	for i := range e.Members {
@@ -103,6 +113,7 @@ func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, 
 			piece := p.list[m.Field]
 			if len(piece) > 0 {
 				dst = append(append(dst, ','), piece...)
+				w.actions[w.bySlot[m.Field]].note(made, dst[open:], piece)
 			}
 			if piece != nil {
 				continue
@@ -119,6 +130,13 @@ func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, 
 			dst = append(dst, ',')
 		}
 		dst, end = append(dst, e.JSON[from:to]...), to
+		if m.Field >= 0 && w.fields > 0 {
+			if a := &w.actions[w.bySlot[m.Field]]; a.made >= 0 {
+				f := e.Fields[m.Field]
+				moved := uint32(len(dst)-open) - f.End
+				made.Fields[a.made] = projection.Field{Key: f.Key + moved, Start: f.Start + moved, End: f.End + moved, Kind: f.Kind}
+			}
+		}
 	}
 	var err error
 	for i := range w.actions[:w.set] { // what is set and new
@@ -126,15 +144,30 @@ func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, 
 		if e.Fields[a.slot].Kind != projection.Missing || w.gone(a, e) {
 			continue
 		}
+		from := len(dst) + 1
 		if dst, err = a.append(append(dst, ','), e, env); err != nil {
 			return dst, a.value, err
 		}
+		a.note(made, dst[open:], dst[from:])
 	}
 	if len(dst) == open {
-		return append(dst, "{}"...), nil, nil
+		dst = append(dst, "{}"...)
+	} else {
+		dst[open] = '{' // in place of the first comma
+		dst = append(dst, '}')
 	}
-	dst[open] = '{' // in place of the first comma
-	return append(dst, '}'), nil, nil
+	made.JSON = dst[open:]
+	return dst, nil, nil
+}
+
+// note says where a field is that was written as the last thing of out: its piece, name and value.
+func (a *action) note(made *projection.Event, out, piece []byte) {
+	if a.made < 0 {
+		return
+	}
+	end := uint32(len(out))
+	start := end - uint32(len(piece)-len(a.named))
+	made.Fields[a.made] = projection.Field{Key: end - uint32(len(piece)), Start: start, End: end, Kind: projection.KindAt(out[start:end])}
 }
 
 // make puts together the pieces of the fields that the event has.

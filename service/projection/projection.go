@@ -109,6 +109,9 @@ func (e *Event) Release(limit int) {
 	}
 }
 
+// Begin makes e an event of so many fields, all of them missing: whoever writes an event says where they are.
+func (e *Event) Begin(fields int) { e.reset(nil, fields) }
+
 func (e *Event) reset(json []byte, fields int) {
 	e.JSON = json
 	e.Members = e.Members[:0]
