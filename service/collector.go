@@ -30,9 +30,10 @@ func (w *Written) Header(name string) (string, bool) {
 }
 
 // Collect runs messages through p as one batch and keeps what it writes, as the engine would produce it, in memory.
-// partitions gives the partition count of a topic; nil: one each.
+// partitions gives the partition count of a topic; nil: one each. What p collects for aggregates stays in it; see
+// Simulation for what becomes of that.
 func Collect(p *Processor, messages []model.Message, now time.Time, partitions func(topic string) int32) ([]Written, model.Result) {
-	c := collector{topics: p.Topics(), partitions: partitions, messages: messages}
+	c := collector{topics: p.Topics(), partitions: partitions, messages: messages, end: len(messages)}
 	result := p.Process(&c, &c, now)
 	return c.records, result
 }
@@ -42,14 +43,14 @@ type collector struct {
 	topics     []string
 	partitions func(topic string) int32
 	messages   []model.Message
-	next       int
+	next, end  int // of the messages that go in
 	open       Written
 	records    []Written
 }
 
 // Next is Messages.
 func (c *collector) Next(m *model.Message) bool {
-	if c.next == len(c.messages) {
+	if c.next == c.end {
 		return false
 	}
 	*m = c.messages[c.next]

@@ -51,6 +51,28 @@ type compiled struct {
 
 // value is what an expression gives for an event, at the time of the Explainer. It is good until the next call.
 func (x *Explainer) value(text string, event *object) (any, error) {
+	program, err := x.bound(text, event)
+	if err != nil {
+		return nil, err
+	}
+	return program.Run(x.env)
+}
+
+// scalar is the JSON of what an expression gives an aggregate.
+func (x *Explainer) scalar(text string, event *object) (json.RawMessage, error) {
+	program, err := x.bound(text, event)
+	if err != nil {
+		return nil, err
+	}
+	v, err := program.RunScalar(x.env)
+	if err != nil {
+		return nil, err
+	}
+	return expression.AppendScalar(nil, v), nil
+}
+
+// bound is an expression that is ready to run on an event.
+func (x *Explainer) bound(text string, event *object) (*expression.Program, error) {
 	c, err := x.compile(text)
 	if err != nil {
 		return nil, err
@@ -59,7 +81,7 @@ func (x *Explainer) value(text string, event *object) (any, error) {
 	c.fields.Scan(event.raw, &e)
 	x.env.SetNow(x.now)
 	x.env.Bind(&e)
-	return c.program.Run(x.env)
+	return c.program, nil
 }
 
 func (x *Explainer) compile(text string) (compiled, error) {

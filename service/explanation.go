@@ -2,6 +2,7 @@ package service
 
 import (
 	"encoding/json"
+	"time"
 
 	"data-stream-engine/model"
 )
@@ -23,15 +24,17 @@ type Explanation struct {
 	// Stage is where the event ended, when it was not forwarded.
 	Stage model.Stage `json:"stage,omitempty"`
 	// Why says in one line what ended it.
-	Why       string            `json:"why,omitempty"`
-	Code      string            `json:"code,omitempty"` // of a dead letter
-	Bytes     int               `json:"bytes"`          // of the value
-	Fields    int               `json:"fields"`         // top-level fields of the event
-	Filter    *Condition        `json:"filter,omitempty"`
-	EventTime *Timed            `json:"event_time,omitempty"`
-	Transform []Change          `json:"transform,omitempty"`
-	Outputs   []Routed          `json:"outputs,omitempty"`
-	Records   []ExplainedRecord `json:"records"` // what is produced; a dead letter is a record too
+	Why       string     `json:"why,omitempty"`
+	Code      string     `json:"code,omitempty"` // of a dead letter
+	Bytes     int        `json:"bytes"`          // of the value
+	Fields    int        `json:"fields"`         // top-level fields of the event
+	Filter    *Condition `json:"filter,omitempty"`
+	EventTime *Timed     `json:"event_time,omitempty"`
+	Transform []Change   `json:"transform,omitempty"`
+	Outputs   []Routed   `json:"outputs,omitempty"`
+	// Aggregates are there for an event that was filtered by its outputs too: it counts all the same.
+	Aggregates []Gauged          `json:"aggregates,omitempty"`
+	Records    []ExplainedRecord `json:"records"` // what is produced; a dead letter is a record too
 }
 
 // Condition is an expression that is true or false.
@@ -112,6 +115,45 @@ type Routed struct {
 	Partition *int32     `json:"partition,omitempty"`
 	Error     string     `json:"error,omitempty"`
 	Reads     []Read     `json:"reads,omitempty"` // of a key that failed
+}
+
+// Gauged is what one aggregate makes of the event.
+type Gauged struct {
+	Aggregate string     `json:"aggregate"`
+	Counted   bool       `json:"counted"`         // false for all when the event is a dead letter
+	Late      bool       `json:"late,omitempty"`  // it would count, had it come earlier
+	Where     *Condition `json:"where,omitempty"` // when it is not true, there is nothing below
+	Group     []Input    `json:"group,omitempty"`
+	// Windows are those that the event is in, by their beginning; of many only the first ones. A session has no window
+	// yet: it joins what is no further apart than Gap.
+	Windows  []Span    `json:"windows,omitempty"`
+	Of       int       `json:"windows_count,omitempty"`
+	Gap      string    `json:"session_gap,omitempty"`
+	Measures []Input   `json:"measures,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Lateness *Lateness `json:"lateness,omitempty"`
+}
+
+// Input is what a group or a measure takes from the event.
+type Input struct {
+	Name       string          `json:"name"`
+	Expression string          `json:"expression"`      // of a measure the whole call
+	Value      json.RawMessage `json:"value,omitempty"` // without one there is none: count(), or it failed
+	Error      string          `json:"error,omitempty"`
+	Reads      []Read          `json:"reads,omitempty"` // of what failed
+}
+
+// Span is a window.
+type Span struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Lateness says against what an event was late.
+type Lateness struct {
+	Watermark  time.Time `json:"watermark"` // of its source partition, before it
+	Grace      string    `json:"grace"`
+	DeadLetter bool      `json:"dead_letter"` // it is one too; otherwise it is only counted
 }
 
 // ExplainedRecord is a record that is produced.

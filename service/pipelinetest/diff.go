@@ -3,10 +3,8 @@ package pipelinetest
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"data-stream-engine/model"
 	"data-stream-engine/service"
 )
 
@@ -152,33 +150,4 @@ func (d *diff) came(w *service.Written, letter bool) {
 	}
 	d.add("        key       %s", service.Printable(show(w.Key)))
 	d.add("        value     %s", service.Printable(show(w.Value)))
-}
-
-// mostFates is how many inputs of a case that failed are explained.
-const mostFates = 50
-
-// fates says what became of each input, and why: most often that is the answer.
-func (d *diff) fates(input []model.Message, x *service.Explainer, now time.Time) {
-	d.add("what became of the input:")
-	for i := range input {
-		if i == mostFates {
-			d.add("    and %d more", len(input)-i)
-			return
-		}
-		e := x.Explain(&input[i], now)
-		text := string(e.Outcome)
-		switch e.Outcome {
-		case service.Forwarded:
-			topics := make([]string, len(e.Records))
-			for j, r := range e.Records {
-				topics[j] = r.Topic
-			}
-			text = "forwarded to " + strings.Join(topics, ", ")
-		case service.Filtered:
-			text = fmt.Sprintf("filtered (%s): %s", e.Stage, e.Why)
-		case service.DeadLettered:
-			text = fmt.Sprintf("dead letter (%s, %s): %s", e.Stage, e.Code, e.Why)
-		}
-		d.add("    %d  %s", i+1, service.Printable(text))
-	}
 }

@@ -45,15 +45,18 @@ type counted struct {
 	count int32
 }
 
-// testCase is some events, run as one batch, and what is to become of them.
+// testCase is some events, run as one batch, and what is to become of them. Its windows begin empty, and all of them
+// close.
 type testCase struct {
-	name     string
-	at       model.Place
-	exact    bool
-	input    []model.Message
-	output   []expected
-	letters  []expected
-	filtered *int
+	name       string
+	at         model.Place
+	exact      bool
+	input      []model.Message
+	output     []expected
+	letters    []expected
+	filtered   *int
+	insights   []insight
+	insightsAt *model.Place // nil: insights are not compared
 }
 
 // expected is a record that is to come. What is not given is not compared.
@@ -70,6 +73,25 @@ type expected struct {
 
 // text is bytes or Kafka's null.
 type text struct{ bytes []byte }
+
+// insight is an insight that is to come. What is not given is not compared.
+type insight struct {
+	at         model.Place
+	aggregate  string // "": the only one
+	kind       string // "": that of the aggregate's windows
+	start, end *time.Time
+	group      []named
+	measures   []named
+	final      bool // false: as it was when the input ended
+	sentence   *string
+}
+
+// named is a name with a value, JSON.
+type named struct {
+	name  string
+	at    model.Place
+	value []byte
+}
 
 // header is a header that is to be there, or not.
 type header struct {

@@ -72,7 +72,7 @@ func (r *reader) cases(n service.Node) {
 	names := map[string]model.Place{}
 	for _, item := range r.items(n, "cases", "a list: - name: ...") {
 		c := testCase{at: item.At()}
-		var input, output, letters service.Entry
+		var input, output, letters, insights service.Entry
 		keep := func(e *service.Entry) func(service.Node) {
 			return func(n service.Node) { *e = service.Entry{Value: n, Key: "given"} }
 		}
@@ -82,6 +82,7 @@ func (r *reader) cases(n service.Node) {
 			{name: "input", required: true, read: keep(&input)},
 			{name: "output", read: keep(&output)},
 			{name: "dead_letters", read: keep(&letters)},
+			{name: "insights", read: keep(&insights)},
 			{name: "filtered", read: func(n service.Node) {
 				count := r.number(n, "filtered", 0, 1<<31)
 				c.filtered = new(int(count))
@@ -99,6 +100,10 @@ func (r *reader) cases(n service.Node) {
 		}
 		if letters.Key != "" {
 			c.letters = r.records(&c, letters.Value, "dead_letters", r.letter)
+		}
+		if insights.Key != "" {
+			c.insightsAt = new(insights.Value.At())
+			c.insights = r.insights(insights.Value)
 		}
 		r.file.cases = append(r.file.cases, c)
 	}

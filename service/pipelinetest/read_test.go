@@ -55,7 +55,7 @@ func TestWrongTestFilesAreToldByLineAndColumn(t *testing.T) {
 		{top + "    input: [x]\n    output: [{}]\n", "5:14: an item of output says at least one of topic, key,"},
 		{top + "    input: [x]\n    output: [{vaule: 1}]\n", "unknown key vaule, did you mean value?"},
 		{top + "    input: [x]\n    dead_letters: [{reason: null}]\n", "reason is empty; give it a value or take it out"},
-		{top + "    input: [x]\n    insights: []\n", "unknown key insights"},
+		{top + "    input: [x]\n    insight: []\n", "unknown key insight, did you mean insights?"},
 		{top + "    input: [x]\n    exact: 1\n", "exact is true or false"},
 		{top + "    input: [x]\n    exact: true\n    output: [{value: {a: 1}}]\n", "exact compares bytes"},
 		{top + "    input: [x]\n  - name: a\n    input: [x]\n", "5:5: another case has this name already, in line 3"},
@@ -145,10 +145,15 @@ cases:
 func FuzzParse(f *testing.F) {
 	f.Add("pipeline: p.yaml\nnow: 2026-01-02T03:04:05Z\nenvironment: {PLACE: x}\npartitions: {all: 3}\ncases:\n  - name: a\n    input: [{value: {status: paid, price: 1, amount: 2}, key: 1}]\n    output: [{topic: all, value: {total: 2}, headers: {a: null}}]\n    filtered: 0\n")
 	f.Add("pipeline: p.yaml\ncases: [{name: a, exact: true, input: ['{'], dead_letters: [{value: '{', reason: x}]}]")
+	f.Add("pipeline: p.yaml\nnow: 2026-01-02T03:04:05Z\ncases: [{name: a, input: [{value: {at: 1767319200, page: /, user: u}}], insights: [{aggregate: pages, window: {start: \"2026-01-02T02:00:00Z\"}, group: {page: /}, measures: {views: 1}}, {aggregate: stays, sentence: x}]}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, err := Parse("a_test.yaml", []byte(text))
 		if err == nil {
-			_, err = file.Run("pipeline.yaml", []byte(checkout))
+			pipeline := checkout
+			if strings.Contains(text, "insights") {
+				pipeline = counting
+			}
+			_, err = file.Run("pipeline.yaml", []byte(pipeline))
 		}
 		if err != nil && model.ClassOf(err) != model.Misconfigured {
 			t.Errorf("%v", err)

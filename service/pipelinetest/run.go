@@ -38,10 +38,12 @@ func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
 	}
 	for name, v := range f.environment {
 		if !asked[name] {
-			f.doc.Problem(v.at, "the pipeline has no variable %s%s; it has %s", name, nearest(name, slices.Collect(maps.Keys(asked))), orNone(asked))
+			f.doc.Problem(v.at, "the pipeline has no variable %s%s; it has %s", name, nearest(name, slices.Collect(maps.Keys(asked))), orNone(slices.Sorted(maps.Keys(asked))))
 		}
 	}
-	if err := f.fit(p.Topics()); err != nil {
+	f.fit(p.Topics())
+	f.fitInsights(spec.Aggregates)
+	if err := f.doc.Err(); err != nil {
 		return nil, err
 	}
 	list := make([]Outcome, len(f.cases))
@@ -52,15 +54,15 @@ func (f *File) Run(pipeline string, src []byte) ([]Outcome, error) {
 	return list, nil
 }
 
-func orNone(names map[string]bool) string {
+func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+	return strings.Join(names, ", ")
 }
 
 // fit checks that the topics in the test file are those of the pipeline, and fills the only one in where none is named.
-func (f *File) fit(topics []string) error {
+func (f *File) fit(topics []string) {
 	outputs := topics[model.DeadLetters+1:]
 	for name, n := range f.partitions {
 		if !slices.Contains(topics, name) {
@@ -80,7 +82,6 @@ func (f *File) fit(topics []string) error {
 			}
 		}
 	}
-	return f.doc.Err()
 }
 
 func (f *File) partitionsOf(topic string) int32 {
@@ -96,8 +97,14 @@ func (f *File) run(c *testCase, p *service.Processor, source string) []string {
 	for i := range input {
 		input[i].Topic = source
 	}
-	records, result := service.Collect(p, input, f.now, f.partitionsOf)
+	simulation := service.NewSimulation(p, f.partitionsOf)
+	records, result := simulation.Process(input, f.now)
+	insights, err := simulation.End()
+	records = append(records, insights.Letters...)
 	d := diff{exact: c.exact}
+	if err != nil {
+		d.add("the aggregates could not be merged: %v", err)
+	}
 	topics := p.Topics()
 	for _, topic := range topics[model.DeadLetters+1:] {
 		d.records(topic, byTopic(c.output, topic), written(records, topic))
@@ -106,8 +113,11 @@ func (f *File) run(c *testCase, p *service.Processor, source string) []string {
 	if c.filtered != nil && *c.filtered != result.Filtered {
 		d.add("filtered: expected %d, got %d", *c.filtered, result.Filtered)
 	}
+	if c.insightsAt != nil {
+		d.insights(c.insights, &insights)
+	}
 	if len(d.lines) > 0 {
-		d.fates(input, service.NewExplainer(p, f.partitionsOf), f.now)
+		d.fates(input, p, f.now)
 	}
 	return d.lines
 }
