@@ -1,0 +1,95 @@
+package aggregate
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Highlight is a group that stands out in the latest window of its aggregate.
+type Highlight struct {
+	Aggregate  string
+	Start, End int64
+	Group      []byte // its values, JSON with commas between them
+	Measures   []byte // the members of a JSON object
+	Rank       float64
+	Final      bool
+}
+
+// Compare orders highlights: by aggregate, the highest first.
+func (h Highlight) Compare(o Highlight) int {
+	return cmp.Or(cmp.Compare(h.Aggregate, o.Aggregate), cmp.Compare(o.Rank, h.Rank), bytes.Compare(h.Group, o.Group))
+}
+
+// String is a highlight for people: "android, RU: logins 123, users 97".
+func (h Highlight) String() string {
+	var values, numbers []string
+	for v := range elements(h.Group) {
+		values = append(values, plain(v))
+	}
+	if len(values) == 0 {
+		values = []string{"all"}
+	}
+	var measures map[string]json.RawMessage
+	if json.Unmarshal(fmt.Appendf(nil, "{%s}", h.Measures), &measures) == nil {
+		for _, name := range slices.Sorted(maps.Keys(measures)) {
+			if text := string(measures[name]); !strings.HasPrefix(text, "[") {
+				numbers = append(numbers, name+" "+plain(measures[name]))
+			}
+		}
+	}
+	return strings.Join(values, ", ") + ": " + strings.Join(numbers, ", ")
+}
+
+// Span is the window of a highlight for people, in UTC.
+func (h Highlight) Span() string { return span(h.Start, h.End) }
+
+// mostHighlights is how many groups of an aggregate a summary names.
+const mostHighlights = 3
+
+// highlight keeps the groups of the latest window with the largest first number among their measures.
+func (c *committing) highlight(s *series, start, end int64, group, text, measures []byte, final bool) {
+	if s.def.session() { // their latest ones have hardly begun
+		return
+	}
+	rank, ok := 0.0, false
+	for i := range s.names {
+		if state := stateOf(measures, s.names[i].id); state != nil && !ok {
+			rank, ok = s.functions[s.names[i].id].Number(state)
+		}
+	}
+	if !ok {
+		return
+	}
+	all := c.did.Highlights
+	from := slices.IndexFunc(all, func(h Highlight) bool { return h.Aggregate == s.def.Name })
+	if from < 0 {
+		from = len(all)
+	}
+	to := from
+	for to < len(all) && all[to].Aggregate == s.def.Name {
+		to++
+	}
+	if to > from && all[from].Start > start {
+		return
+	}
+	if to > from && all[from].Start < start {
+		all = slices.Delete(all, from, to)
+		to = from
+	}
+	at := from
+	for at < to && all[at].Rank >= rank {
+		at++
+	}
+	if at-from >= mostHighlights {
+		return
+	}
+	if to-from == mostHighlights {
+		all = slices.Delete(all, to-1, to)
+	}
+	c.did.Highlights = slices.Insert(all, at, Highlight{s.def.Name, start, end, slices.Clone(group), slices.Clone(text), rank, final})
+}
