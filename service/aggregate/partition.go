@@ -52,7 +52,8 @@ type Counts struct {
 
 // NewPartition is an empty partition, one of count.
 func NewPartition(number, count int32) *Partition {
-	return &Partition{number: number, count: max(count, 1), series: map[ID]*series{}, meta: meta{watermark: NoWatermark, sources: map[int32]Progress{}}, ahead: map[int32]Progress{}}
+	return &Partition{number: number, count: max(count, 1), series: map[ID]*series{}, meta: meta{watermark: NoWatermark, sources: map[int32]Progress{}}, ahead: map[int32]Progress{},
+		journal: journal{generation: 1}} // entries that were restored have 0
 }
 
 // Sequence is that of the last merge commit that is known to have happened, 0 before the first.
