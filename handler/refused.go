@@ -103,7 +103,7 @@ func (c *committer) shorten(r *model.Refused) error {
 func reasons(headers []model.Header) []model.Header {
 	var own []model.Header
 	for _, name := range []string{service.HeaderTopic, service.HeaderPartition, service.HeaderOffset, service.HeaderPipeline, service.HeaderStage, service.HeaderCode,
-		service.HeaderMessage, service.HeaderFailedAt, service.HeaderTruncated, service.HeaderLastOffset} {
+		service.HeaderMessage, service.HeaderFailedAt, service.HeaderTruncated, service.HeaderLastOffset, service.HeaderLateFor} {
 		for _, h := range slices.Backward(headers) {
 			if named(name)(h) {
 				own = append(own, h)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"data-stream-engine/model"
+	"data-stream-engine/service/aggregate"
 	"data-stream-engine/service/generator"
 )
 
@@ -32,19 +33,46 @@ func generated(t testing.TB, file string, n int) []model.Message {
 	return list
 }
 
+// everyMeasure is an aggregate of each kind with each measure, of the transformed event and of the event as it came.
+const everyMeasure = `
+aggregates:
+  - name: minutes
+    group_by: [device_type, {upper: upper(locale)}]
+    window: {tumbling: 1m, grace: 1h}
+    measures:
+      n: count()
+      users: distinct(user_id)
+      versions: top(app_version, 3)
+      first: first(app_version)
+      last: last(ip)
+  - {name: hops, of: source, group_by: [locale], where: ip != "", window: {hopping: {size: 1h, every: 1m}}, measures: {s: sum(timestamp), a: avg(timestamp), p: 'percentile(timestamp, 99)'}}
+  - {name: visits, of: source, group_by: [device_type], window: {session: 1h}, measures: {least: min(timestamp), most: max(timestamp)}}
+`
+
 func TestEventsCostNoAllocation(t *testing.T) {
-	for name, file := range map[string]string{"the shipped pipeline": shipped(t), "a filter": filterOnly, "no stage": passthrough} {
+	for name, file := range map[string]string{"the shipped pipeline": shipped(t), "a filter": filterOnly, "no stage": passthrough, "aggregates": withAggregates(t)} {
 		p, in, sink := processor(t, file), &batch{messages: generated(t, file, 1000)}, &discard{}
+		p.From(&aggregate.Source{Watermark: aggregate.NoWatermark})
 		perBatch := testing.AllocsPerRun(10, func() {
 			in.at = 0
 			if r := p.Process(in, sink, testNow); r.Forwarded < 500 {
 				t.Errorf("%s: %+v", name, r)
 			}
 		})
+		if c := p.Collected(); c != nil && c.Empty() {
+			t.Errorf("%s: nothing has counted", name)
+		}
 		if perBatch > 1 && !raceEnabled { // the message that all of them are read into
 			t.Errorf("%s: %v allocations in a batch of 1,000 events", name, perBatch)
 		}
 	}
+}
+
+// withAggregates is the shipped pipeline with aggregates of all kinds in place of its own.
+func withAggregates(t testing.TB) string {
+	t.Helper()
+	file, _, _ := strings.Cut(shipped(t), "\naggregates:")
+	return file + "\n" + everyMeasure
 }
 
 // everywhere has a stage of each kind, with expressions that run as closures and others that run on expr's machine.

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 // gauge is a compiled aggregate.
 type gauge struct {
 	name   string
-	source bool // it sees the event as it came
+	source bool // it sees the event as it came, or reads only what is the same in both
 	late   model.Policy
 	where  *step
 	group  []*step
@@ -25,7 +26,7 @@ type gauge struct {
 
 // gauge compiles an aggregate.
 func (p *plan) gauge(c *compiler, a *model.Aggregate) {
-	g := gauge{name: a.Name, source: a.OfSource, late: a.Late}
+	g := gauge{name: a.Name, source: a.OfSource || !p.gauged, late: a.Late}
 	g.where = c.step("where of "+a.Name, a.Where, expression.Bool)
 	for i := range a.GroupBy {
 		by := &a.GroupBy[i]
@@ -159,13 +160,18 @@ func (p *Processor) ahead(m *model.Message, t int64) (bool, string) {
 	if stamp < 0 {
 		stamp = p.gauges.clock
 	}
-	switch {
-	case t > stamp+most:
-		return true, fmt.Sprintf("the event's time, %s, is %s ahead of its record's, %s; max_future allows %s", at(t), time.Duration(t-stamp)*time.Millisecond, at(stamp), p.plan.spec.Source.MaxFuture)
-	case stamp > p.gauges.clock+most:
-		return true, fmt.Sprintf("the record's timestamp, %s, is %s ahead of the clock; max_future allows %s", at(stamp), time.Duration(stamp-p.gauges.clock)*time.Millisecond, p.plan.spec.Source.MaxFuture)
+	switch { // differences: a record's timestamp may be any number
+	case t-stamp > most:
+		return true, fmt.Sprintf("the event's time, %s, is %s ahead of its record's, %s; max_future allows %s", at(t), ahead(t-stamp), at(stamp), p.plan.spec.Source.MaxFuture)
+	case stamp-p.gauges.clock > most:
+		return true, fmt.Sprintf("the record's timestamp, %s, is %s ahead of the clock; max_future allows %s", at(stamp), ahead(stamp-p.gauges.clock), p.plan.spec.Source.MaxFuture)
 	}
 	return false, ""
+}
+
+// ahead is milliseconds as a duration, the longest one for what is longer: 292 years.
+func ahead(ms int64) time.Duration {
+	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
 func at(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
@@ -187,9 +193,20 @@ func (p *Processor) pass(m *model.Message) {
 	}
 }
 
-// gauge works out what the event counts in, before anything of it is written: an event that fails in an aggregate has no
-// output either.
+// gauge works out what the event counts in and makes it count, before anything of it is written: an event that fails in an
+// aggregate has no output either. Nothing can fail after it, and it does not wait until the output is closed: what it has
+// worked out may lie in there, and closing moves it.
 func (p *Processor) gauge(m *model.Message) *model.Reason {
+	if why := p.weigh(m); why != nil {
+		p.gauges.missed = p.gauges.missed[:0]
+		return why
+	}
+	p.count(m)
+	return nil
+}
+
+// weigh works out what the event counts in.
+func (p *Processor) weigh(m *model.Message) *model.Reason {
 	g := &p.gauges
 	g.counted, g.inputs, g.groups = g.counted[:0], g.inputs[:0], g.groups[:0]
 	if g.combiner == nil && len(p.plan.gauges) == 0 {
@@ -246,7 +263,6 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env, order measure.
 			Message: fmt.Sprintf("the group of %s has %d bytes, %d are allowed; group by something shorter, such as hash(...) of it", a.name, size, aggregate.MaxGroupKey)}
 	}
 	for k, f := range p.plan.definitions[i].Functions() {
-		in := measure.Input{}
 		var x expression.Scalar
 		s := a.inputs[k]
 		if s != nil {
@@ -255,12 +271,12 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env, order measure.
 				return p.failed(model.StageAggregate, s, err)
 			}
 		}
-		if err := f.Prepare(&in, scalar(x), order); err != nil {
+		g.inputs = append(g.inputs, measure.Input{}) // a variable of its own would be an allocation for each event
+		if err := f.Prepare(&g.inputs[len(g.inputs)-1], scalar(x), order); err != nil {
 			why := p.failed(model.StageAggregate, s, err)
 			why.Code = CodeInvalidArgument
 			return why
 		}
-		g.inputs = append(g.inputs, in)
 	}
 	g.counted = append(g.counted, c)
 	return nil
@@ -283,7 +299,7 @@ func scalar(x expression.Scalar) measure.Scalar {
 	return s
 }
 
-// count makes the event count, now that nothing can fail any more, and moves the watermark.
+// count makes the event count, and moves the watermark.
 func (p *Processor) count(m *model.Message) {
 	g := &p.gauges
 	if g.combiner != nil {

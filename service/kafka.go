@@ -207,9 +207,7 @@ func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Rea
 		why = p.routeThenTransform(m, out)
 	}
 	if why != nil {
-		p.gauges.missed = p.gauges.missed[:0]
 		return 0, why
 	}
-	p.count(m)
 	return len(p.targets), nil
 }

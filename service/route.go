@@ -65,12 +65,19 @@ func (p *Processor) routeThenTransform(m *model.Message, out Sink) *model.Reason
 	if err != nil {
 		return p.failed(model.StageTransform, failed, err)
 	}
-	p.after.Bind(&p.result)
+	p.seen()
 	if why := p.gauge(m); why != nil {
 		return why
 	}
 	out.Close(dst, m.Headers)
 	return nil
+}
+
+// seen shows the transformed event to the expressions that read it.
+func (p *Processor) seen() {
+	if p.after != p.env {
+		p.after.Bind(&p.result)
+	}
 }
 
 // transform writes the transformed event to p.scratch.
@@ -80,7 +87,7 @@ func (p *Processor) transform() *model.Reason {
 	if p.scratch, failed, err = p.plan.template.append(p.scratch[:0], &p.event, p.env, &p.pieces, &p.result); err != nil {
 		return p.failed(model.StageTransform, failed, err)
 	}
-	p.after.Bind(&p.result)
+	p.seen()
 	return nil
 }
 
