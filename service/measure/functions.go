@@ -24,7 +24,21 @@ type Parameter struct {
 
 // Functions is the table of all functions, in alphabetical order: a new one needs a file of its own and a line here.
 func Functions() []Function {
-	return []Function{}
+	numbers, scalars := []Kind{Int, Float}, []Kind{Bool, Int, Float, Text}
+	percent := &Parameter{Name: "the percentile", Least: 0, Most: 100, Exclusive: true, Required: true}
+	number := &Parameter{Name: "the number of values", Least: 1, Most: mostValues, Whole: true, Required: true}
+	return []Function{
+		{Name: "avg", Takes: numbers, New: func(float64) Measure { return avg{} }},
+		{Name: "count", New: func(float64) Measure { return count{} }},
+		{Name: "distinct", Takes: scalars, New: func(float64) Measure { return distinct{} }},
+		{Name: "first", Takes: scalars, New: func(float64) Measure { return place{"first", -1} }},
+		{Name: "last", Takes: scalars, New: func(float64) Measure { return place{"last", 1} }},
+		{Name: "max", Takes: numbers, New: func(float64) Measure { return extreme{"max", 1} }},
+		{Name: "min", Takes: numbers, New: func(float64) Measure { return extreme{"min", -1} }},
+		{Name: "percentile", Takes: numbers, Parameter: percent, New: percentileOf},
+		{Name: "sum", Takes: numbers, New: func(float64) Measure { return sum{} }},
+		{Name: "top", Takes: scalars, Parameter: number, New: topOf},
+	}
 }
 
 // Find is the function of a name.

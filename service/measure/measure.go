@@ -53,14 +53,15 @@ type Input struct {
 // with cells and a Pool of its own.
 type Measure interface {
 	// Prepare fills in from an argument, or says why the event cannot count: the event is a dead letter then, so that
-	// Prepare must not depend on what came before.
+	// Prepare must not depend on what came before. It does not mind what in was used for; a kind that is not taken is an
+	// error.
 	Prepare(in *Input, x Scalar, at Order) error
 
 	// Words is the size of a cell. A cell of zeros is one without events.
 	Words() int
 	// Add counts an event.
 	Add(cell []uint64, pool *Pool, in *Input)
-	// Append appends the encoding of a cell.
+	// Append appends the encoding of a cell, and leaves that as it is. The encoding of no events is empty.
 	Append(dst []byte, cell []uint64, pool *Pool) []byte
 
 	// Valid tells whether bytes that came from outside are an encoding. The methods below take nothing else.
