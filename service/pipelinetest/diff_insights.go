@@ -2,6 +2,7 @@ package pipelinetest
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +13,22 @@ import (
 
 // insights compares the insights of a case with those that were expected, in any order. Every final one has to be expected;
 // those that windows had while they were open are compared where they are.
-func (d *diff) insights(want []insight, got *service.Insights) {
-	came := make([]*service.Insight, 0, len(got.Final)+len(got.Open))
-	for i := range got.Final {
-		came = append(came, &got.Final[i])
+func (d *diff) insights(c *testCase, got *service.Insights) {
+	compared := func(w *service.Insight) bool {
+		return len(c.aggregates) == 0 || slices.ContainsFunc(c.aggregates, func(a named) bool { return a.name == w.Aggregate })
 	}
-	for i := range got.Open {
-		if !got.Open[i].Final {
-			came = append(came, &got.Open[i])
+	var came []*service.Insight
+	for i := range got.Final {
+		if compared(&got.Final[i]) {
+			came = append(came, &got.Final[i])
 		}
 	}
+	for i := range got.Open {
+		if w := &got.Open[i]; !w.Final && compared(w) {
+			came = append(came, w)
+		}
+	}
+	want := c.insights
 	taken := pairUp(want, came)
 	numbers := map[string]int{}
 	for i := range want {

@@ -77,6 +77,21 @@ func TestInsightsThatCameAsExpectedPassInAnyOrder(t *testing.T) {
 	}
 }
 
+// A case about windows need not list the outputs, but may.
+func TestOutputsAreComparedWithInsightsWhenTheyAreGiven(t *testing.T) {
+	_, rest, _ := strings.Cut(goodInsights, "\n")
+	if got := countedCase(t, rest); got != "" {
+		t.Errorf("got\n%s", got)
+	}
+	if got := countedCase(t, "    output: []\n"+rest); strings.Count(got, "came, but was not expected") != 7 {
+		t.Errorf("got\n%s", got)
+	}
+	_, rest, _ = strings.Cut(rest, "    filtered")
+	if got := countedCase(t, "    filtered"+rest); !strings.Contains(got, "dead letter 1, from input 7: came, but was not expected") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestEveryDifferenceOfInsightsIsNoticed(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"measures: {views: 4}", "measures: {views: 5}", "insight 1 of stays:\n    measures.views\n        expected  5\n        got       4"},
@@ -97,6 +112,17 @@ func TestEveryDifferenceOfInsightsIsNoticed(t *testing.T) {
 		if got := countedCase(t, changed); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.new, got, c.want)
 		}
+	}
+}
+
+// A case about one aggregate says nothing of the others.
+func TestOnlyTheAggregatesThatACaseNamesAreCompared(t *testing.T) {
+	const bots = "    dead_letters: [{stage: late}]\n    aggregates: [stays]\n    insights:\n      - {group: {user: bot}}\n      - {group: {user: u1}, measures: {views: 4}}\n"
+	if got := countedCase(t, bots+"      - {measures: {views: 1}}\n"); got != "" {
+		t.Errorf("got\n%s", got)
+	}
+	if got := countedCase(t, bots); strings.Count(got, "came, but was not expected") != 1 {
+		t.Errorf("got\n%s", got)
 	}
 }
 
@@ -145,7 +171,7 @@ func TestEachCaseStartsWithEmptyWindows(t *testing.T) {
       - {aggregate: stays, measures: {views: 1}}
 `
 	f, err := Parse("a_test.yaml", []byte("pipeline: p.yaml\nnow: 2026-01-02T12:00:00Z\ncases:\n  - name: a\n"+one+"  - name: b\n"+one+
-		"  - name: c\n    input: [{value: {at: '2026-01-02T10:00:10Z', page: none}}]\n    insights: []\n  - name: d\n    input: [{value: {at: '2026-01-02T10:00:10Z', page: /}}]\n    output: [{topic: out}]\n    insights: []\n"))
+		"  - name: c\n    input: [{value: {at: '2026-01-02T10:00:10Z', page: none}}]\n    insights: []\n  - name: d\n    input: [{value: {at: '2026-01-02T10:00:10Z', page: /}}]\n    insights: []\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +198,12 @@ func TestWrongInsightsAreToldByLineAndColumn(t *testing.T) {
 		{"[{aggregate: pages, final: 1}]", "6:42: final is true or false"},
 		{"[{aggregate: pages, group: [a]}]", "6:42: group is a list here; accepted is name: value a line"},
 		{"[{aggregate: pages, kind: window, sentence: x}]", "6:16: only an anomaly has a sentence, not a window"},
-		{"[{final: true}]", "6:16: aggregate is missing: the pipeline has pages, stays"},
+		{"[{final: true}]", "6:16: aggregate is missing: it is one of pages, stays"},
+		{"[]\n    aggregates: pages", "7:17: aggregates is text here; accepted is a list of names"},
+		{"[]\n    aggregates: []", "7:17: aggregates is empty"},
+		{"[{kind: window}]\n    aggregates: [page]", "7:18: the pipeline has no aggregate page, did you mean pages?"},
+		{"[{aggregate: stays}]\n    aggregates: [pages]", "6:16: aggregates says that the insights of pages are compared, not those of stays"},
+
 		{"[{aggregate: page}]", "6:16: the pipeline has no aggregate page, did you mean pages?; it has pages, stays"},
 		{"[{aggregate: pages, kind: session}]", "6:16: the windows of pages are of kind window, not session"},
 		{"[{aggregate: stays, sentence: x}]", "6:16: stays has no detect, so that it finds no anomaly"},
@@ -189,8 +220,14 @@ func TestWrongInsightsAreToldByLineAndColumn(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", c.insights, err, c.want)
 		}
 	}
-	f, err := Parse("a_test.yaml", []byte("pipeline: p.yaml\ncases:\n  - name: a\n    input: [x]\n    insights: []\n"))
+	f, err := Parse("a_test.yaml", []byte("pipeline: p.yaml\ncases:\n  - name: a\n    input: [x]\n    aggregates: [pages]\n"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Run("pipeline.yaml", []byte(counting)); err == nil || !strings.Contains(err.Error(), "a_test.yaml:5:18: aggregates says whose insights are compared, and the case has no insights") {
+		t.Errorf("got %v", err)
+	}
+	if f, err = Parse("a_test.yaml", []byte("pipeline: p.yaml\ncases:\n  - name: a\n    input: [x]\n    insights: []\n")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Run("pipeline.yaml", []byte(checkout)); err == nil || !strings.Contains(err.Error(), "a_test.yaml:5:15: the pipeline has no aggregates") {

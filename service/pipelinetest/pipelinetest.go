@@ -53,10 +53,12 @@ type testCase struct {
 	exact      bool
 	input      []model.Message
 	output     []expected
+	anyOutput  bool // outputs are not compared
 	letters    []expected
 	filtered   *int
 	insights   []insight
 	insightsAt *model.Place // nil: insights are not compared
+	aggregates []named      // whose insights are; none: of all
 }
 
 // expected is a record that is to come. What is not given is not compared.

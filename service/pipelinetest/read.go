@@ -83,6 +83,7 @@ func (r *reader) cases(n service.Node) {
 			{name: "output", read: keep(&output)},
 			{name: "dead_letters", read: keep(&letters)},
 			{name: "insights", read: keep(&insights)},
+			{name: "aggregates", read: func(n service.Node) { c.aggregates = r.aggregates(n) }},
 			{name: "filtered", read: func(n service.Node) {
 				count := r.number(n, "filtered", 0, 1<<31)
 				c.filtered = new(int(count))
@@ -104,6 +105,7 @@ func (r *reader) cases(n service.Node) {
 		if insights.Key != "" {
 			c.insightsAt = new(insights.Value.At())
 			c.insights = r.insights(insights.Value)
+			c.anyOutput = output.Key == "" // a case about windows need not repeat what others say
 		}
 		r.file.cases = append(r.file.cases, c)
 	}

@@ -38,6 +38,18 @@ func (r *reader) insights(n service.Node) []insight {
 	return list
 }
 
+// aggregates reads the names of those whose insights are compared.
+func (r *reader) aggregates(n service.Node) []named {
+	var list []named
+	for _, item := range r.items(n, "aggregates", "a list of names of aggregates, as in [logins]") {
+		list = append(list, named{name: r.text(item, "the name of an aggregate"), at: item.At()})
+	}
+	if len(list) == 0 && !n.IsBroken() {
+		r.doc.Problem(n.At(), "aggregates is empty; take it out, and the insights of all are compared")
+	}
+	return list
+}
+
 func (r *reader) kind(n service.Node) string {
 	kinds := []string{service.KindWindow, service.KindSession, service.KindAnomaly}
 	kind := r.text(n, "kind")
@@ -78,21 +90,44 @@ func (f *File) fitInsights(aggregates []model.Aggregate) {
 			f.doc.Problem(*c.insightsAt, "the pipeline has no aggregates, so that no insight comes")
 			continue
 		}
+		compared := f.fitCompared(c, known)
 		for j := range c.insights {
 			e := &c.insights[j]
 			switch {
-			case e.aggregate == "" && len(known) > 1:
-				f.doc.Problem(e.at, "aggregate is missing: the pipeline has %s", strings.Join(known, ", "))
+			case e.aggregate == "" && len(compared) != 1:
+				f.doc.Problem(e.at, "aggregate is missing: it is one of %s", strings.Join(compared, ", "))
 				continue
 			case e.aggregate == "":
-				e.aggregate = known[0]
+				e.aggregate = compared[0]
 			case !slices.Contains(known, e.aggregate):
 				f.doc.Problem(e.at, "the pipeline has no aggregate %s%s; it has %s", e.aggregate, nearest(e.aggregate, known), strings.Join(known, ", "))
+				continue
+			case !slices.Contains(compared, e.aggregate):
+				f.doc.Problem(e.at, "aggregates says that the insights of %s are compared, not those of %s", strings.Join(compared, ", "), e.aggregate)
 				continue
 			}
 			f.fitInsight(e, &aggregates[slices.Index(known, e.aggregate)])
 		}
 	}
+}
+
+// fitCompared gives the aggregates whose insights a case compares.
+func (f *File) fitCompared(c *testCase, known []string) []string {
+	if len(c.aggregates) == 0 {
+		return known
+	}
+	if c.insightsAt == nil {
+		f.doc.Problem(c.aggregates[0].at, "aggregates says whose insights are compared, and the case has no insights")
+	}
+	var compared []string
+	for _, a := range c.aggregates {
+		if !slices.Contains(known, a.name) {
+			f.doc.Problem(a.at, "the pipeline has no aggregate %s%s; it has %s", a.name, nearest(a.name, known), orNone(known))
+			return known
+		}
+		compared = append(compared, a.name)
+	}
+	return compared
 }
 
 func (f *File) fitInsight(e *insight, a *model.Aggregate) {

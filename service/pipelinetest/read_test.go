@@ -145,7 +145,7 @@ cases:
 func FuzzParse(f *testing.F) {
 	f.Add("pipeline: p.yaml\nnow: 2026-01-02T03:04:05Z\nenvironment: {PLACE: x}\npartitions: {all: 3}\ncases:\n  - name: a\n    input: [{value: {status: paid, price: 1, amount: 2}, key: 1}]\n    output: [{topic: all, value: {total: 2}, headers: {a: null}}]\n    filtered: 0\n")
 	f.Add("pipeline: p.yaml\ncases: [{name: a, exact: true, input: ['{'], dead_letters: [{value: '{', reason: x}]}]")
-	f.Add("pipeline: p.yaml\nnow: 2026-01-02T03:04:05Z\ncases: [{name: a, input: [{value: {at: 1767319200, page: /, user: u}}], insights: [{aggregate: pages, window: {start: \"2026-01-02T02:00:00Z\"}, group: {page: /}, measures: {views: 1}}, {aggregate: stays, sentence: x}]}]")
+	f.Add("pipeline: p.yaml\nnow: 2026-01-02T03:04:05Z\ncases: [{name: a, input: [{value: {at: 1767319200, page: /, user: u}}], insights: [{aggregate: pages, window: {start: \"2026-01-02T02:00:00Z\"}, group: {page: /}, measures: {views: 1}}, {aggregate: stays, sentence: x}], aggregates: [pages, stays]}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, err := Parse("a_test.yaml", []byte(text))
 		if err == nil {
