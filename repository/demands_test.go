@@ -10,6 +10,7 @@ import (
 	"data-stream-engine/model"
 	"data-stream-engine/repository/broker"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -40,6 +41,26 @@ func TestDerivedTopicsAreMadeAndFoundAgain(t *testing.T) {
 	}
 	if n := PartialsTopic(group, 40, 1).Partitions; n != MostPartials {
 		t.Errorf("%d partitions for 40 of the source", n)
+	}
+}
+
+// Kafka does not look at the retention of a topic that is only compacted. The embedded broker does, by size.
+func TestStateOutlastsTheRetentionOfTheEmbeddedBroker(t *testing.T) {
+	r := fakeRig(t, kfake.BrokerConfigs(map[string]string{"log.retention.bytes": "1000", "log.retention.ms": "-1"}))
+	for _, spec := range []TopicSpec{PartialsTopic("g", 1, 1), ChangelogTopic("g", 1, 1)} {
+		_, _, err := r.topics().Ensure(within(t, time.Minute), spec, true)
+		must(t, err)
+		for range 5 {
+			r.fill(spec.Name, 0, strings.Repeat("x", 1000))
+		}
+	}
+	r.fake.ApplyRetention()
+	starts, err := r.admin.ListStartOffsets(within(t, time.Minute), "g-partials", "g-changelog")
+	must(t, err)
+	for topic, kept := range map[string]bool{"g-partials": false, "g-changelog": true} {
+		if o, _ := starts.Lookup(topic, 0); kept != (o.Offset == 0) {
+			t.Errorf("%s begins at %d", topic, o.Offset)
+		}
 	}
 }
 

@@ -41,13 +41,16 @@ func (l *Log) Close() {
 }
 
 // Ends is the high watermark of each partition now: the end of its log, with transactions that are open. It asks for the
-// leaders first, for one that leads no more does not know.
+// leaders first, for one that leads no more does not know. A broker that was frozen while another one was elected is
+// believed for some milliseconds all the same, when it comes back: it knows no better either.
 func (l *Log) Ends(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]int64, error) {
 	return l.bounds(ctx, partitions, latest, readUncommitted)
 }
 
 func (l *Log) bounds(ctx context.Context, partitions []model.TopicPartition, end int64, isolation int8) (found map[model.TopicPartition]int64, err error) {
 	err = NewRetry(l.observer).Do(ctx, l.op, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, answerSlack) // a broker that hangs may not lead any more by then
+		defer cancel()
 		for topic := range byTopic(partitions) {
 			if _, err := l.look(ctx, topic, true); err != nil {
 				return err

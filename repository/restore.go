@@ -22,6 +22,9 @@ const (
 // the last stable offset would not do as an end, since the marker of a transaction may be behind in one partition when it
 // has been written in another (KAFKA-10167). A message is valid until see returns.
 //
+// It may still end too early, when a broker that was frozen during an election has just come back: see Ends. So what it
+// shows has to be checked for the merge commit that Note.Sequence names.
+//
 // progress hears, after each answer, how many offsets are done and how many there are; nil: nobody does. An error of class
 // DataLost says that records cannot be had any more, others are those of Read and of see.
 func (l *Log) Restore(ctx context.Context, tp model.TopicPartition, see func(m *model.Message) error, progress func(done, end int64)) error {

@@ -55,6 +55,9 @@ func TestRestoreShowsWhatIsCommitted(t *testing.T) {
 	r.transaction(false, topic, 0, "aborted")
 	got, err = r.restore(topic)
 	got.require(t, err, "0:a", "1:b", "2:c")
+	r.committed(topic) // the last marker is there
+	got, err = r.restore(topic)
+	got.require(t, err, "0:a", "1:b", "2:c")
 	if last := got.progress[len(got.progress)-1]; last != "6/6" {
 		t.Errorf("told %q", got.progress)
 	}
