@@ -1,6 +1,9 @@
 package service
 
 import (
+	"slices"
+	"time"
+
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
 )
@@ -28,9 +31,13 @@ func parsePipeline(name string, src []byte, env func(string) (string, bool)) (*p
 	if err != nil {
 		return nil, nil, err
 	}
-	_, problems := compile(p.spec, lib)
+	rest := *p.spec
+	rest.Aggregates = nil // aggregated says more about them
+	_, problems := compile(&rest, lib)
 	p.add(p.explained(problems)...)
-	readings := readingsOf(p.spec, lib)
+	readings := readingsOf(p.spec, p.aggregates, lib)
+	p.aggregated(readings)
+	readings = slices.DeleteFunc(readings, func(r reading) bool { return r.program == nil })
 	p.add(contradictions(p, readings)...)
 	return p, readings, p.problems.asError()
 }
@@ -44,9 +51,11 @@ type pipelineFile struct {
 	at        map[string]model.Place     // of what the spec has no places for: "rename a", "keep a", "remove a"
 	outputsAt []model.Place
 	cut       []model.Place // of the last character of expressions that YAML ends where it sees a comment
+	// aggregates are all of the file; those with nothing wrong in their structure are in spec.
+	aggregates []*model.Aggregate
 }
 
-// section is a key of a mapping and what reads its value; nil: this version cannot.
+// section is a key of a mapping and what reads its value.
 type section struct {
 	key      string
 	required bool
@@ -60,16 +69,23 @@ func (p *pipelineFile) pipeline(n *node) {
 		{"filter", false, func(n *node) { p.spec.Filter = p.expression(n, "filter") }},
 		{"transform", false, p.transform},
 		{"output", true, p.outputs},
-		{"aggregates", false, nil},
+		{"aggregates", false, p.aggregateList},
 	})
+	if at, given := p.at["max_future"]; given && n.shape == mappingShape && !n.has("aggregates") {
+		p.problem(at, "max_future keeps events from the far future out of windows, and there are none without aggregates; take it out")
+	}
 }
 
 func (p *pipelineFile) source(n *node) {
 	s := &p.spec.Source
-	s.Tombstones, s.NotObjects = model.PolicyDeadLetter, model.PolicyDeadLetter
+	s.Tombstones, s.NotObjects, s.MaxFuture = model.PolicyDeadLetter, model.PolicyDeadLetter, defaultMaxFuture
 	p.mapping(n, "source", []section{
 		{"topic", true, func(n *node) { s.Topic = p.name(n, "topic", 249) }},
 		{"event_time", false, func(n *node) { s.EventTime = p.expression(n, "event_time") }},
+		{"max_future", false, func(n *node) {
+			p.at["max_future"] = n.at
+			s.MaxFuture, _ = p.duration(n, "max_future", time.Second, day)
+		}},
 		{"tombstones", false, func(n *node) { s.Tombstones = p.policy(n, "tombstones") }},
 		{"not_objects", false, func(n *node) { s.NotObjects = p.policy(n, "not_objects") }},
 	})

@@ -21,7 +21,7 @@ func contradictions(p *pipelineFile, readings []reading) Problems {
 	for _, r := range readings {
 		c.constant(r)
 		if r.after {
-			c.output(r)
+			c.afterwards(r)
 		}
 	}
 	c.twice()
@@ -111,17 +111,31 @@ func (c *contradiction) becomes(name string) bool {
 
 // constant finds conditions that read nothing. One that a variable decides about is a switch, and meant.
 func (c *contradiction) constant(r reading) {
-	condition := r.what == "filter" || strings.HasPrefix(r.what, "when")
-	if !condition || c.given[r.spec] || !r.constant() || r.program.Kind()&expression.Bool == 0 {
+	if c.given[r.spec] || !r.constant() {
 		return
 	}
-	c.problem(r.spec.At, "this condition reads nothing of the event, so it is the same for all of them; name a field, or take it out")
+	condition := r.takes == expression.Bool
+	if r.aggregate == nil {
+		condition = r.what == "filter" || strings.HasPrefix(r.what, "when")
+	}
+	switch {
+	case condition && r.program.Kind()&expression.Bool != 0:
+		c.problem(r.spec.At, "this condition reads nothing of the event, so it is the same for all of them; name a field, or take it out")
+	case r.measures() && r.program.Kind()&r.takes != 0:
+		c.problem(r.spec.At, "%s reads nothing of the event here, so it is of the same value for all of them; name a field, without quotes, or count() them", r.subject)
+	}
 }
 
-func (c *contradiction) output(r reading) {
+// afterwards finds fields that are gone when the event is transformed.
+func (c *contradiction) afterwards(r reading) {
 	for _, name := range unique(r.program.Fields()) {
-		if why := c.gone(name); why != "" {
+		why := c.gone(name)
+		switch {
+		case why == "":
+		case r.aggregate == nil:
 			c.problem(r.spec.At, "%s is not there any more: outputs see the transformed event, and %s", name, why)
+		default:
+			c.problem(r.spec.At, "%s is not there any more: an aggregate sees the transformed event, and %s; with of: source it sees the event as it came", name, why)
 		}
 	}
 }

@@ -13,6 +13,7 @@ type Description struct {
 	Name       string                  `json:"name"`
 	Source     string                  `json:"source"`
 	Outputs    []OutputDescription     `json:"outputs"`
+	Aggregates []AggregateDescription  `json:"aggregates,omitempty"`
 	Stages     []model.Stage           `json:"stages"`
 	Fields     []string                `json:"fields"` // of the source event that expressions read
 	WholeEvent bool                    `json:"whole_event"`
@@ -61,6 +62,9 @@ func DescribePipeline(name string, src []byte, env func(string) (string, bool)) 
 	if len(t.Set) > 0 || len(t.Rename) > 0 || t.Keep != nil || len(t.Remove) > 0 {
 		d.Stages = append(d.Stages, model.StageTransform)
 	}
+	if len(spec.Aggregates) > 0 {
+		d.Stages = append(d.Stages, model.StageAggregate)
+	}
 	d.Stages = append(d.Stages, model.StageRoute)
 	for _, a := range t.Set {
 		d.Set = append(d.Set, a.Field)
@@ -70,6 +74,9 @@ func DescribePipeline(name string, src []byte, env func(string) (string, bool)) 
 	}
 	for _, out := range spec.Outputs {
 		d.Outputs = append(d.Outputs, OutputDescription{Topic: out.Topic, Key: wordsOf(out.Key), When: wordsOf(out.When)})
+	}
+	for i := range spec.Aggregates {
+		d.Aggregates = append(d.Aggregates, describeAggregate(&spec.Aggregates[i]))
 	}
 	for _, r := range readings {
 		d.read(r)
@@ -107,7 +114,12 @@ type reading struct {
 	sets    string // the field that it is for, of those of set
 	after   bool   // it sees the transformed event
 	spec    *model.Expression
-	program *expression.Program
+	program *expression.Program // nil: it does not compile
+	err     error               // why
+
+	aggregate *model.Aggregate // nil: it is of the pipeline itself
+	subject   string           // of an aggregate: what takes the value
+	takes     expression.Kind  // and which values
 }
 
 // constant tells whether it is the same for every event. One that may ask for the time is not.
@@ -115,8 +127,8 @@ func (r reading) constant() bool {
 	return len(r.program.Fields()) == 0 && !r.program.Whole() && !strings.Contains(r.program.Text(), "now")
 }
 
-// readingsOf are the expressions of a pipeline that compile, in the order in which they run.
-func readingsOf(spec *model.Pipeline, lib *expression.Library) []reading {
+// readingsOf are the expressions of a pipeline, in the order in which they run.
+func readingsOf(spec *model.Pipeline, aggregates []*model.Aggregate, lib *expression.Library) []reading {
 	all := []reading{{what: "event_time", spec: spec.Source.EventTime}, {what: "filter", spec: spec.Filter}}
 	for i := range spec.Transform.Set {
 		a := &spec.Transform.Set[i]
@@ -125,10 +137,12 @@ func readingsOf(spec *model.Pipeline, lib *expression.Library) []reading {
 	for _, out := range spec.Outputs {
 		all = append(all, reading{what: "when of " + out.Topic, after: true, spec: out.When}, reading{what: "key of " + out.Topic, after: true, spec: out.Key})
 	}
-	for i := range all {
-		if all[i].spec != nil {
-			all[i].program, _ = lib.Compile(all[i].spec.Text, &expression.Layout{}) // whoever needs it to be right has compiled it already
-		}
+	for _, a := range aggregates {
+		all = append(all, readingsOfAggregate(a)...)
 	}
-	return slices.DeleteFunc(all, func(r reading) bool { return r.program == nil })
+	all = slices.DeleteFunc(all, func(r reading) bool { return r.spec == nil })
+	for i := range all {
+		all[i].program, all[i].err = lib.Compile(all[i].spec.Text, &expression.Layout{})
+	}
+	return all
 }

@@ -30,6 +30,13 @@ func FuzzParsePipeline(f *testing.F) {
 			f.Add(src)
 		}
 	}
+	for _, seed := range []string{
+		minimal + plainAggregate, aggregateWith("group_by", "[a.b, 'event[\"x-y\"]', {day: 'rfc3339(truncate_time(at, \"24h\"))'}]"), aggregateWith("where", "x == ${X:-1}"), aggregateWith("of", "source"),
+		aggregateWith("window", "{hopping: {size: 1d12h, every: 90s}, grace: 500ms}"), aggregateWith("window", "{session: 15m}"), aggregateWith("measures", "{n: 'percentile(lower(x) in [\"a,b)\", 1] ? 1 : 2, 99.9)'}"), aggregateWith("measures", "\n      n: |\n        top(x +\n          y, 5)"),
+		aggregateWith("detect", "{measure: n, sigma: 4, above: 1e3, below: -1}"), aggregateWith("max_groups", "${N:-5}"), aggregateWith("retention", "0s"), aggregateWith("late", "drop"), aggregateWith("emit", "final"),
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		started := time.Now()
 		spec, description, err := DescribePipeline("f", src, unset)
@@ -113,6 +120,14 @@ func TestNoPipelineFileTakesLong(t *testing.T) {
 		"unknown functions":    fill(head+"output: [{topic: out}]\ntransform:\n  set:\n", "    a: lowr(b)\n", ""),
 		"variables":            fill(head+"filter: ", "${X:-a} ", "\n"),
 		"variables, all gone":  fill(head+"filter: ", "${X}", "\n"),
+		"aggregates":           fill(minimal+"aggregates:\n", "  - {name: a, where: lowr(b), group_by: [lowr(b)], window: {hopping: {size: 366d, every: 100ms}}, measures: {n: sum(lowr(b), lowr(b))}}\n", ""),
+		"groups":               fill(minimal+"aggregates:\n  - group_by: [", "a.b.c, ", "a]\n"),
+		"measures":             fill(minimal+"aggregates:\n  - measures:\n", "      b: sum(lowr(x))\n", ""),
+		"a measure":            fill(minimal+"aggregates:\n  - measures:\n      b: sum(x", ",y", ")\n"),
+		"an open measure":      fill(minimal+"aggregates:\n  - measures:\n      b: |\n        ", "sum(\n        ", "\n"),
+		"an argument":          fill(minimal+"aggregates:\n  - measures:\n      b: sum(x", " + lowr(x)", ")\n"),
+		"a duration":           fill(minimal+"aggregates:\n  - retention: ", "1h", "\n"),
+		"a number":             fill(minimal+"aggregates:\n  - max_groups: ", "1", "\n"),
 		"not UTF-8 at its end": fill("name: ", "a", "\xff"),
 		"too large":            strings.Repeat("name: p\n", 10<<20/8),
 	} {

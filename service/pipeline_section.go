@@ -2,21 +2,17 @@ package service
 
 import (
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service/expression"
 )
 
 // mapping reads the keys of n and reports the ones that are unknown, empty or missing.
 func (p *pipelineFile) mapping(n *node, what string, sections []section) {
 	var keys []string
 	for _, s := range sections {
-		if s.read != nil {
-			keys = append(keys, s.key)
-		}
+		keys = append(keys, s.key)
 	}
 	if !p.is(n, mappingShape, what, "the keys "+strings.Join(keys, ", ")) {
 		return
@@ -31,8 +27,6 @@ func (p *pipelineFile) mapping(n *node, what string, sections []section) {
 		case pair == nil && s.required:
 			p.problem(n.at, "%s has no %s", what, s.key)
 		case pair == nil:
-		case s.read == nil:
-			p.problem(pair.at, "%s is not supported yet in this version; take it out", s.key)
 		case pair.value.shape == nullShape:
 			p.problem(pair.at, "%s is empty; give it a value or take it out", s.key)
 		case pair.value.shape == brokenShape:
@@ -48,41 +42,6 @@ func (p *pipelineFile) mapping(n *node, what string, sections []section) {
 		}
 		p.problem(pair.at, "unknown key %s%s; accepted are %s", key, hint, strings.Join(keys, ", "))
 	}
-}
-
-// synonyms are what other programs call our keys.
-var synonyms = map[string][]string{
-	"input": {"source"}, "from": {"source"}, "inputs": {"source"}, "sources": {"source"},
-	"sink": {"output"}, "sinks": {"output"}, "to": {"output"}, "destination": {"output"}, "target": {"output"},
-	"where": {"filter", "when"}, "if": {"filter", "when"}, "condition": {"filter", "when"}, "filter": {"when"}, "when": {"filter"},
-	"drop": {"remove"}, "delete": {"remove"}, "exclude": {"remove"}, "only": {"keep"}, "include": {"keep"}, "select": {"keep"},
-	"map": {"set"}, "mapping": {"set"}, "add": {"set"}, "fields": {"set"},
-	"timestamp": {"event_time"}, "time": {"event_time"}, "partition_key": {"key"}, "record_key": {"key"},
-}
-
-// homes say where a key belongs that stands elsewhere.
-var homes = map[string]string{
-	"name": "at the top level", "source": "at the top level", "filter": "at the top level", "transform": "at the top level", "output": "at the top level",
-	"topic": "under source and output", "event_time": "under source", "tombstones": "under source", "not_objects": "under source",
-	"set": "under transform", "rename": "under transform", "keep": "under transform", "remove": "under transform",
-	"key": "under output", "when": "under output",
-}
-
-// meant guesses what an unknown key was meant to be, out of those that are accepted where it stands.
-func meant(key string, keys []string) string {
-	known := strings.ToLower(key)
-	for _, same := range synonyms[known] {
-		if slices.Contains(keys, same) {
-			return ", did you mean " + same + "?"
-		}
-	}
-	if home, ok := homes[known]; ok && !slices.Contains(keys, known) {
-		return ", it belongs " + home
-	}
-	if near := expression.Nearest(key, keys); near != "" {
-		return ", did you mean " + near + "?"
-	}
-	return ""
 }
 
 // is reports a value of another shape than the one that is accepted, or one with nothing in it.

@@ -94,7 +94,11 @@ func (r *reader) syntax(err error) {
 	if errors.As(err, &e) && e.GetToken() != nil {
 		at := r.clamp(tokenPlace(e.GetToken()))
 		message := strings.ReplaceAll(e.GetMessage(), "\t", `\t`)
-		r.problem(at, "this is not YAML: %s%s", message, r.quoting(at, strings.HasPrefix(message, "value is not allowed")))
+		hint := r.quoting(at, strings.HasPrefix(message, "value is not allowed"))
+		if inner := strings.Contains(message, "flow map content") || strings.Contains(message, "must be specified"); hint == "" && inner && strings.Contains(r.lines[at.Line-1], "(") {
+			hint = "; within { } and [ ] a comma ends an expression, unless single quotes stand around it"
+		}
+		r.problem(at, "this is not YAML: %s%s", message, hint)
 		return
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")

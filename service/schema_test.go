@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // schema is a JSON Schema (draft 2020-12), of which it knows the keywords that check needs. Any other keyword is an
@@ -46,17 +47,33 @@ func (s schema) node(rules map[string]any, value any, path string) []string {
 			if text, ok := value.(string); ok && !regexp.MustCompile(rule.(string)).MatchString(text) {
 				say("%q does not match %s", text, rule)
 			}
-		case "anyOf":
-			if !slices.ContainsFunc(rule.([]any), func(r any) bool { return len(s.node(r.(map[string]any), value, path)) == 0 }) {
+		case "anyOf", "oneOf":
+			fit := 0
+			for _, r := range rule.([]any) {
+				if len(s.node(r.(map[string]any), value, path)) == 0 {
+					fit++
+				}
+			}
+			if fit == 0 {
 				say("is none of what it may be")
+			} else if fit > 1 && keyword == "oneOf" {
+				say("is more than one of what it may be")
 			}
 		case "not":
 			if len(s.node(rule.(map[string]any), value, path)) == 0 {
 				say("is what it must not be: %v", rule)
 			}
-		case "items", "minItems":
+		case "maxLength":
+			if text, ok := value.(string); ok && float64(utf8.RuneCountInString(text)) > rule.(float64) {
+				say("is longer than %v", rule)
+			}
+		case "minimum", "exclusiveMinimum", "maximum":
+			if x, ok := numeric(value); ok && outside(keyword, x, rule.(float64)) {
+				say("%v is beyond the %s of %v", value, keyword, rule)
+			}
+		case "items", "minItems", "maxItems":
 			wrong = append(wrong, s.list(keyword, rule, value, path)...)
-		case "properties", "required", "additionalProperties", "propertyNames", "minProperties":
+		case "properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties", "dependentRequired":
 			wrong = append(wrong, s.object(keyword, rule, rules, value, path)...)
 		default:
 			say("the schema uses %s, which this check does not know", keyword)
@@ -70,9 +87,15 @@ func (s schema) list(keyword string, rule, value any, path string) (wrong []stri
 	if !ok {
 		return nil
 	}
-	if keyword == "minItems" {
+	switch keyword {
+	case "minItems":
 		if float64(len(list)) < rule.(float64) {
 			wrong = append(wrong, path+": has too few items")
+		}
+		return wrong
+	case "maxItems":
+		if float64(len(list)) > rule.(float64) {
+			wrong = append(wrong, path+": has too many items")
 		}
 		return wrong
 	}
@@ -92,6 +115,16 @@ func (s schema) object(keyword string, rule any, rules map[string]any, value any
 	case "minProperties":
 		if float64(len(object)) < rule.(float64) {
 			return []string{path + ": has too few properties"}
+		}
+	case "maxProperties":
+		if float64(len(object)) > rule.(float64) {
+			return []string{path + ": has too many properties"}
+		}
+	case "dependentRequired":
+		for name, needs := range rule.(map[string]any) {
+			if _, has := object[name]; has {
+				wrong = append(wrong, s.object("required", needs, rules, value, path)...)
+			}
 		}
 	case "required":
 		for _, name := range rule.([]any) {
@@ -119,6 +152,30 @@ func (s schema) object(keyword string, rule any, rules map[string]any, value any
 		}
 	}
 	return wrong
+}
+
+func numeric(value any) (float64, bool) {
+	switch value := value.(type) {
+	case float64:
+		return value, true
+	case int:
+		return float64(value), true
+	case int64:
+		return float64(value), true
+	case uint64:
+		return float64(value), true
+	}
+	return 0, false
+}
+
+func outside(keyword string, x, bound float64) bool {
+	switch keyword {
+	case "minimum":
+		return x < bound
+	case "exclusiveMinimum":
+		return x <= bound
+	}
+	return x > bound
 }
 
 // find follows a reference such as #/$defs/name.

@@ -20,7 +20,7 @@ func TestBrokenPipelineFileStopsTheStart(t *testing.T) {
 		{"not YAML", "name: p\nsource: [\n", []string{"pipeline.yaml:"}},
 		{"variable that is not set", "name: p\nsource:\n  topic: ${NO_SUCH_VARIABLE}\noutput:\n  - topic: out\n", []string{"pipeline.yaml:3:", "NO_SUCH_VARIABLE"}},
 		{"no output", "name: p\nsource:\n  topic: t\n", []string{"pipeline.yaml:", "output"}},
-		{"not supported yet", "name: p\nsource:\n  topic: t\noutput:\n  - topic: out\naggregates:\n  - name: a\n", []string{"pipeline.yaml:6:1", "aggregates"}},
+		{"half an aggregate", "name: p\nsource:\n  topic: t\noutput:\n  - topic: out\naggregates:\n  - name: a\n", []string{"pipeline.yaml:7:5", "an aggregate has no window"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
