@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	data-stream-engine v0.0.0
+	github.com/goccy/go-json v0.12.0
 	github.com/segmentio/kafka-go v0.4.51
 	github.com/twmb/franz-go v1.22.2
 	github.com/twmb/franz-go/pkg/kadm v1.19.0
@@ -13,7 +14,6 @@ require (
 
 require (
 	github.com/caarlos0/env/v11 v11.4.2 // indirect
-	github.com/goccy/go-json v0.12.0 // indirect
 	github.com/joho/godotenv v1.5.1 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect

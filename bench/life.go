@@ -55,29 +55,38 @@ type life struct {
 	command *exec.Cmd
 	started time.Time
 	log     bytes.Buffer // to be read when the process has ended
+	output  string       // a file with the same, as it comes
 	ended   chan struct{}
 	err     error // of the process, when it has ended
 }
 
 // start runs a contestant in a group of its own, which is called as its output topic.
 func (b *bench) start(c contestant, interval time.Duration, source, output string) (*life, error) {
-	pipeline, err := filepath.Abs("../pipeline.yaml")
+	pipeline, err := b.pipelineFile(c)
 	if err != nil {
 		return nil, err
 	}
 	l := &life{command: exec.Command(filepath.Join(b.dir, c.binary)), ended: make(chan struct{})}
-	l.command.Dir, l.command.Stdout, l.command.Stderr, l.command.WaitDelay = b.dir, &l.log, &l.log, time.Second
+	file, err := os.CreateTemp(b.dir, "log-")
+	if err != nil {
+		return nil, err
+	}
+	l.output = file.Name()
+	l.command.Dir, l.command.Stdout, l.command.Stderr = b.dir, file, file
 	l.command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS=" + b.bootstrap, "KAFKA_SOURCE_TOPIC=" + source, "KAFKA_OUTPUT_TOPIC=" + output,
 		"KAFKA_GROUP_ID=" + output, "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + b.dir,
-		"HASH_KEY=" + hashKey, "COMMIT_INTERVAL=" + interval.String(), "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
+		"KAFKA_AUTO_CREATE_TOPICS=true", "HASH_KEY=" + hashKey, "COMMIT_INTERVAL=" + interval.String(), "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
 	}, c.environment...)
 	l.started = time.Now()
 	if err := l.command.Start(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	go func() {
-		l.err = l.command.Wait()
+		l.err = errors.Join(l.command.Wait(), file.Close())
+		text, err := os.ReadFile(l.output)
+		_, _ = l.log.Write(text) // cannot fail
+		l.err = errors.Join(l.err, err)
 		close(l.ended)
 	}()
 	return l, nil

@@ -49,6 +49,9 @@ func (b *bench) fill(ctx context.Context, topic string, seed maphash.Seed) (load
 	}
 	config := generator.Default()
 	config.Seed, config.Start, config.Step = 1, time.UnixMilli(1_700_000_000_000), time.Millisecond
+	if b.users > 0 {
+		config.Users = b.users
+	}
 	g := generator.New(config)
 	out := p.Outbox([]string{topic}, []int32{int32(b.partitions)}, []model.TopicPartition{origin})
 	m := model.Message{Topic: origin.Topic}

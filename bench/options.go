@@ -31,6 +31,8 @@ type options struct {
 	engine    string
 	rate      int
 	steady    time.Duration
+
+	users int // that log in; 0: the generator's own number
 }
 
 // flags are those that both have.
@@ -56,12 +58,22 @@ func parseLayer(arguments []string) (options, error) {
 
 func parsePipeline(arguments []string) (options, error) {
 	var o options
-	flags := o.flags("bench pipeline", []string{"raw", "engine", "plain", "franz"}, 5_000_000, 3)
+	flags := o.flags("bench pipeline", []string{"raw", "engine", "insights", "plain", "franz"}, 5_000_000, 3)
 	flags.IntVar(&o.brokerPID, "broker-pid", 0, "process of the broker, to tell what it uses (Linux)")
 	flags.StringVar(&o.engine, "engine", "", "a binary of the engine to measure (default: built from this checkout)")
 	flags.IntVar(&o.rate, "rate", 20_000, "events a second of the steady part")
 	flags.DurationVar(&o.steady, "steady", 30*time.Second, "how long the steady part is measured; 0: not at all")
 	return o, o.parse(flags, "scripts/bench.sh pipeline", arguments)
+}
+
+func parseGroups(arguments []string) (options, error) {
+	var o options
+	flags := o.flags("bench groups", []string{"groups"}, 5_000_000, 3)
+	flags.IntVar(&o.brokerPID, "broker-pid", 0, "process of the broker, to tell what it uses (Linux)")
+	flags.StringVar(&o.engine, "engine", "", "a binary of the engine to measure (default: built from this checkout)")
+	flags.IntVar(&o.users, "users", 1_400_000, "users that may log in; about three quarters of them do")
+	flags.IntVar(&o.rate, "rate", 2_000, "events a second while finals are timed")
+	return o, o.parse(flags, "scripts/bench.sh groups", arguments)
 }
 
 func (o *options) parse(flags *flag.FlagSet, command string, arguments []string) error {

@@ -14,13 +14,16 @@ type contestant struct {
 	title       string
 	binary      string
 	environment []string
-	copies      bool // what comes out is what came in
+	copies      bool   // what comes out is what came in
+	aggregates  bool   // it runs the shipped pipeline as a whole; otherwise without its aggregates
+	file        string // "": the shipped pipeline
 }
 
 func contestants() []contestant {
 	return []contestant{
 		{name: "raw", title: "raw copy, at least once", binary: "rawcopy", copies: true},
-		{name: "engine", title: "engine, exactly once", binary: "engine"},
+		{name: "engine", title: "engine without aggregates, exactly once", binary: "engine"},
+		{name: "insights", title: "engine, the shipped pipeline with its aggregate, exactly once", binary: "engine", aggregates: true},
 		{name: "plain", title: "kafka-go Reader and Writer, encoding/json, at least once", binary: "plain"},
 		{name: "franz", title: "franz-go, go-json, exactly once", binary: "franz"},
 	}
@@ -85,7 +88,7 @@ func (r *race) catchUp(ctx context.Context) error {
 	// Round 0 is not counted: after its start a broker takes a while to compile what it does all day.
 	for round := range r.rounds + 1 {
 		for i, c := range list {
-			if round == 0 && !c.copies && c.binary != "engine" {
+			if round == 0 && !c.copies && c.name != "engine" {
 				continue
 			}
 			s, err := r.life(ctx, c)
@@ -116,6 +119,7 @@ func (r *race) topics(ctx context.Context) (output, dead string, forget func(), 
 	return output, dead, func() {
 		forgetOutput()
 		forgetDead()
+		r.forgetDerived(ctx, output)
 		_ = wait(ctx, 2*time.Second) // until the broker has deleted the files
 	}, nil
 }
@@ -134,12 +138,20 @@ func (r *race) life(ctx context.Context, c contestant) (lifeSample, error) {
 	if err != nil {
 		return lifeSample{}, err
 	}
-	err = l.during(ctx, func(ctx context.Context) error { return r.committed(ctx, output, r.source, r.events) })
+	err = l.during(ctx, func(ctx context.Context) error {
+		if err := r.committed(ctx, output, r.source, r.events); err != nil || !c.aggregates {
+			return err
+		}
+		return r.merged(ctx, output)
+	})
 	took, peak := time.Since(l.started), l.peak()
 	cpu, err := l.stop(err)
 	broker = used(r.brokerPID) - broker
 	if err == nil {
 		err = r.verify(ctx, c, output, dead, l.started)
+	}
+	if err == nil && c.aggregates {
+		err = r.counted(ctx, output)
 	}
 	if err == nil {
 		l.tell(os.Stderr)

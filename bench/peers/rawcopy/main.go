@@ -60,7 +60,7 @@ func serve(ctx context.Context, t task.Task) error {
 	}
 	source := repository.NewSource(cluster.Client, cluster.Observer, repository.SourceConfig{MaxBytes: fetchBytes, MaxBatchBytes: inflated, Wait: t.CommitInterval})
 	c := copier{Task: t, outbox: producer.Outbox([]string{t.Output}, []int32{counts[t.Output]}, sources),
-		offsets: repository.NewOffsets(cluster.Client, cluster.Retry, t.Group, false)}
+		offsets: repository.NewOffsets(cluster.Client, cluster.Retry, t.Group)}
 	if c.stream, err = source.Open(ctx, from); err != nil {
 		return err
 	}
