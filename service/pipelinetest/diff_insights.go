@@ -75,11 +75,7 @@ func pairUp(want []insight, came []*service.Insight) pairing {
 	}
 	fits := make([][]int, len(want))
 	for i := range want {
-		for n, w := range came {
-			if want[i].about(w) && len(want[i].differences(w)) == 0 {
-				fits[i] = append(fits[i], n)
-			}
-		}
+		fits[i] = want[i].fitting(came)
 	}
 	var augment func(i int, seen []bool) bool
 	augment = func(i int, seen []bool) bool { // Kuhn's algorithm
@@ -106,6 +102,16 @@ func pairUp(want []insight, came []*service.Insight) pairing {
 		}
 	}
 	return taken
+}
+
+// fitting are the places of the insights that are as expected.
+func (e *insight) fitting(came []*service.Insight) (fits []int) {
+	for n, w := range came {
+		if e.about(w) && len(e.differences(w)) == 0 {
+			fits = append(fits, n)
+		}
+	}
+	return fits
 }
 
 // about tells whether an insight is about what the expected one is about.
