@@ -38,15 +38,17 @@ func TestValidateSaysWhatAPipelineDoesAndNeeds(t *testing.T) {
 		"source       user-login\n",
 		"output       elsewhere, key user_id\n",
 		"dead letters user-login-dead-letter\n",
-		"stages       decode, filter, transform (sets 5, removes 1), route\n",
-		"reads        device_id, device_type, ip, timestamp, user_id\n",
-		"filter            device_type, user_id\n",
-		"set processed_at  nothing\n",
-		"key of elsewhere  user_id (as transformed)\n",
+		"aggregate    logins_by_device\n",
+		"insights     user-login-insights, by way of user-login-partials and user-login-changelog\n",
+		"stages       decode, filter, transform (sets 5, removes 1), aggregate, route\n",
+		"reads        app_version, device_id, device_type, ip, locale, timestamp, user_id\n",
+		"filter                                    device_type, user_id\n",
+		"set processed_at                          nothing\n",
+		"key of elsewhere                          user_id (as transformed)\n",
 		"passes on    every field but timestamp\n",
 		"HASH_KEY     made by the embedded mode; needed by set device_id\n",
 		`environment  KAFKA_SOURCE_TOPIC is not set, its default is "user-login"; KAFKA_OUTPUT_TOPIC is set` + "\n",
-		"memory       up to about 52 MiB for 6 output partitions and one broker: ",
+		"memory       up to about 70 MiB for 15 output partitions and one broker: ",
 		"1 pipeline file checked, 0 with problems\n",
 	} {
 		if !strings.Contains(out, want) {
@@ -228,7 +230,7 @@ func TestValidateForPrograms(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out, problems)
 	}
 	first, second, third := got.Files[0], got.Files[1], got.Files[2]
-	if !first.Valid || first.Pipeline.Name != "user-login" || len(first.Pipeline.Fields) != 5 || len(first.Pipeline.Variables) != 2 || !first.Pipeline.Variables[0].Default || first.Pipeline.HashKeyFor[0] != "set device_id" || first.Memory.Bytes == 0 {
+	if !first.Valid || first.Pipeline.Name != "user-login" || len(first.Pipeline.Fields) != 7 || len(first.Pipeline.Variables) != 2 || !first.Pipeline.Variables[0].Default || first.Pipeline.HashKeyFor[0] != "set device_id" || first.Memory.Bytes == 0 {
 		t.Errorf("got %+v", first)
 	}
 	if second.Valid || len(second.Problems) != 1 || second.Problems[0] != (problem{3, 9, "unknown function lowr; did you mean lower?"}) {
