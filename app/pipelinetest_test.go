@@ -108,14 +108,14 @@ func TestTheExamplesOfTheTestingPageAreTrue(t *testing.T) {
 			want = append(want, text)
 		}
 	}
-	if len(yaml) != 3 || len(want) != 2 {
+	if len(yaml) != 5 || len(want) != 3 {
 		t.Fatalf("%d files and %d reports", len(yaml), len(want))
 	}
-	for i, file := range []string{yaml[0], yaml[2]} {
+	for i, of := range []struct{ file, pipeline, code int }{{0, 1, exitOK}, {2, 1, exitFailed}, {3, 4, exitFailed}} {
 		p := newPlace(t)
-		p.files(t, map[string]string{"pipeline.yaml": yaml[1], "checkout_test.yaml": file})
+		p.files(t, map[string]string{"pipeline.yaml": yaml[of.pipeline], "checkout_test.yaml": yaml[of.file]})
 		code := p.main(t, "test", "checkout_test.yaml")
-		if got := p.out.String(); !strings.HasPrefix(got, want[i]) || code != i {
+		if got := p.out.String(); !strings.HasPrefix(got, want[i]) || code != of.code {
 			t.Errorf("exit code %d: got\n%s%s\nwant\n%s", code, got, p.err, want[i])
 		}
 	}
