@@ -117,9 +117,9 @@ func TestAtLeastOnceLosesNothing(t *testing.T) {
 	r.atLeastOnce()
 	again := 0
 	for _, f := range []fault{
-		{kmsg.Produce, kerr.NotLeaderForPartition, 3, false}, {kmsg.Produce, kerr.OutOfOrderSequenceNumber, 1, false}, {kmsg.Produce, kerr.UnknownProducerID, 1, false},
-		{kmsg.OffsetCommit, kerr.CoordinatorLoadInProgress, 3, false}, {kmsg.OffsetCommit, kerr.NotCoordinator, 2, false}, {kmsg.OffsetCommit, kerr.RebalanceInProgress, 1, false},
-		{kmsg.OffsetCommit, kerr.IllegalGeneration, 1, false}, {kmsg.OffsetCommit, kerr.UnknownMemberID, 1, false}, {kmsg.Heartbeat, kerr.RebalanceInProgress, 1, false},
+		{key: kmsg.Produce, err: kerr.NotLeaderForPartition, times: 3}, {key: kmsg.Produce, err: kerr.OutOfOrderSequenceNumber, times: 1}, {key: kmsg.Produce, err: kerr.UnknownProducerID, times: 1},
+		{key: kmsg.OffsetCommit, err: kerr.CoordinatorLoadInProgress, times: 3}, {key: kmsg.OffsetCommit, err: kerr.NotCoordinator, times: 2}, {key: kmsg.OffsetCommit, err: kerr.RebalanceInProgress, times: 1},
+		{key: kmsg.OffsetCommit, err: kerr.IllegalGeneration, times: 1}, {key: kmsg.OffsetCommit, err: kerr.UnknownMemberID, times: 1}, {key: kmsg.Heartbeat, err: kerr.RebalanceInProgress, times: 1},
 	} {
 		t.Run(fmt.Sprintf("%s/%d", f.key.Name(), f.err.Code), func(t *testing.T) {
 			r.t = t

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -17,7 +18,8 @@ type fault struct {
 	key   kmsg.Key
 	err   *kerr.Error
 	times int
-	fence bool // the request comes only after a transaction was lost
+	fence bool   // the request comes only after a transaction was lost
+	topic string // of a Produce or a Fetch; empty: the usual one
 }
 
 var (
@@ -29,7 +31,7 @@ func faults() []fault {
 	var all []fault
 	add := func(key kmsg.Key, fence bool, times int, errs ...*kerr.Error) {
 		for _, err := range errs {
-			all = append(all, fault{key, err, times, fence})
+			all = append(all, fault{key: key, err: err, times: times, fence: fence})
 		}
 	}
 	add(kmsg.EndTxn, false, 1, lostByUs...)
@@ -56,9 +58,9 @@ func (f fault) install(r *rig) *kfake.FaultHandle {
 	x := kfake.Fault{Keys: []kmsg.Key{f.key}, Err: f.err, Count: f.times}
 	switch f.key {
 	case kmsg.Produce:
-		x.Topic = outputTopic
+		x.Topic = cmp.Or(f.topic, outputTopic)
 	case kmsg.Fetch:
-		x.Topic = sourceTopic
+		x.Topic = cmp.Or(f.topic, sourceTopic)
 	case kmsg.OffsetFetch: // the tests look at the group's offsets as well
 		x.When = func(q kmsg.Request) bool { return q.(*kmsg.OffsetFetchRequest).RequireStable }
 	}

@@ -27,10 +27,24 @@ type wire struct {
 	deeds  map[kmsg.Key]func(n int) deed
 	counts map[kmsg.Key]int
 	all    func(kmsg.Key) deed
+	gone   map[string]bool // client ids that reach nobody any more
 }
 
 func newWire() *wire {
-	return &wire{deeds: map[kmsg.Key]func(int) deed{}, counts: map[kmsg.Key]int{}}
+	return &wire{deeds: map[kmsg.Key]func(int) deed{}, counts: map[kmsg.Key]int{}, gone: map[string]bool{}}
+}
+
+// cut takes the network from a client, for good.
+func (w *wire) cut(client string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gone[client] = true
+}
+
+func (w *wire) reaches(client string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.gone[client]
 }
 
 // on says what befalls the n-th request of an API from here on, counted from 1. nil: nothing.
@@ -124,6 +138,7 @@ func (c *tap) note(p []byte) (drop bool) {
 			continue
 		}
 		c.skip = int(binary.BigEndian.Uint32(c.head)) + 4 - len(c.head)
+		drop = drop || !c.w.reaches(string(c.head[fixed:]))
 		if string(c.head[fixed:]) == engineClient {
 			d := c.w.befall(kmsg.Key(int16(binary.BigEndian.Uint16(c.head[4:]))))
 			c.mu.Lock()

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"data-stream-engine/model"
@@ -17,7 +18,8 @@ type windows struct {
 	outbox    Outbox
 	topic     int // of the partials in the outbox
 	merger    *merger
-	looked    time.Time // when it was last checked which partitions are idle
+	looked    time.Time                          // when it was last checked which partitions are idle
+	atEnd     map[model.TopicPartition]time.Time // when they were last known to have nothing more to read
 }
 
 // newWindows prepares aggregates for an assignment; nil when the pipeline has none.
@@ -33,12 +35,12 @@ func (e *Engine) newWindows(ctx context.Context, source, partials []model.TopicP
 	if err != nil {
 		return nil, err
 	}
-	w := &windows{sources: map[model.TopicPartition]*aggregate.Source{}, outbox: outbox, topic: len(e.processor.Topics())}
+	w := &windows{sources: map[model.TopicPartition]*aggregate.Source{}, outbox: outbox, topic: len(e.processor.Topics()), atEnd: map[model.TopicPartition]time.Time{}}
 	var all []*aggregate.Source
 	for _, tp := range source {
 		at := start.Positions[tp]
 		s := &aggregate.Source{Partition: tp.Partition, Epoch: epochOf(at.Note.TopicID), Watermark: at.Note.Watermark, Idle: at.Note.Idle, Position: at.Offset}
-		w.sources[tp], all = s, append(all, s)
+		w.sources[tp], w.atEnd[tp], all = s, time.Now(), append(all, s)
 	}
 	w.announcer = aggregate.NewAnnouncer(e.processor.Definitions(), all, outbox.Partitions(w.topic), e.cfg.EmitInterval, e.cfg.IdleTimeout, time.Now())
 	w.merger, err = e.newMerger(ctx, partials, start, count)
@@ -50,6 +52,30 @@ func epochOf(topicID string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(topicID))
 	return h.Sum32()
+}
+
+// unknownGeneration is none that a group has, nor the one before such a one.
+const unknownGeneration = -2
+
+// joined forgets the state of windows that are another instance's now. One with a merge commit of which nobody has said
+// whether it happened is forgotten as well if another instance may have merged since: its merge commit could have the same
+// number. That is so unless no generation lies between this one and the last that we were part of.
+func (e *Engine) joined(member model.Assignment) {
+	next := member.Generation == e.generation || member.Generation == e.generation+1
+	e.generation = member.Generation
+	_, partials := e.split(member.Partitions)
+	for number, state := range e.parts {
+		ours := slices.ContainsFunc(partials, func(tp model.TopicPartition) bool { return tp.Partition == number })
+		if !ours || !next && state.Pending() {
+			e.forget(number)
+		}
+	}
+}
+
+// forget drops the state of a partition of the partials topic.
+func (e *Engine) forget(number int32) {
+	delete(e.parts, number)
+	e.watch.DropWindows(number)
 }
 
 // source is the state of a source partition, nil without aggregates.
@@ -64,7 +90,8 @@ func (r *run) source(tp model.TopicPartition) *aggregate.Source {
 // every half second.
 const recent = 5 * time.Second
 
-// look finds out which partitions have nothing more to read, once a second.
+// look finds out which partitions have nothing more to read, once a second. One of which that is not known for a while may
+// hold anything: it is not idle, whatever its owner before has said.
 func (w *windows) look(stream Stream, watch *Watch, now time.Time) {
 	if now.Sub(w.looked) < time.Second {
 		return
@@ -73,9 +100,11 @@ func (w *windows) look(stream Stream, watch *Watch, now time.Time) {
 	for tp, s := range w.sources {
 		_, end, answered, ok := stream.Reached(tp)
 		if ok && s.Position >= end && now.Sub(answered) < recent {
+			w.atEnd[tp] = now
 			w.announcer.Quiet(s, now)
 		} else {
 			w.announcer.Behind(s, now)
+			s.Idle = s.Idle && now.Sub(w.atEnd[tp]) < recent
 		}
 		watch.Metrics.Idle(tp.Partition, s.Idle)
 	}

@@ -34,6 +34,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			continue
 		}
 		e.watch.Metrics.Rebalanced()
+		e.joined(member)
 		e.hold(ctx, work, member)
 		for _, tp := range member.Partitions {
 			e.watch.Metrics.DropLag(tp)
@@ -167,9 +168,9 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 
 // split tells the partitions of the source from those of the partials topic.
 func (e *Engine) split(all []model.TopicPartition) (source, partials []model.TopicPartition) {
-	derived, _ := e.processor.Derived()
+	derived, ok := e.processor.Derived()
 	for _, tp := range all {
-		if tp.Topic == derived.Partials {
+		if ok && tp.Topic == derived.Partials {
 			partials = append(partials, tp)
 		} else {
 			source = append(source, tp)
@@ -258,6 +259,7 @@ func (e *Engine) lostToAnother(ctx context.Context) bool {
 // replaced goes on under a random identity when another process has ours.
 func (e *Engine) replaced() {
 	e.watch.Metrics.Fenced()
+	e.generation = unknownGeneration
 	e.ports.Membership.GoDynamic()
 	e.become("")
 }
@@ -274,6 +276,7 @@ func (e *Engine) become(identity string) {
 // standBy waits without partitions: there are more instances than partitions.
 func (e *Engine) standBy(ctx context.Context, member model.Assignment) error {
 	e.watch.StandBy()
+	e.watch.Restoring(0)
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
 	for {

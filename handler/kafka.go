@@ -43,7 +43,8 @@ type Engine struct {
 	pace   pace
 
 	// parts are the aggregates' states, by partition of the partials topic. The run's merger has them while it works.
-	parts map[int32]*aggregate.Partition
+	parts      map[int32]*aggregate.Partition
+	generation int32 // of the group that they were kept in last
 
 	begun   bool  // messages have been read since the start
 	refused error // what the brokers refuse of the settings, at the start
@@ -51,9 +52,12 @@ type Engine struct {
 
 // NewEngine returns an engine. Nothing happens before Run.
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
-	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
+	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}, generation: unknownGeneration}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
+	if !cfg.ExactlyOnce {
+		watch.repeats()
+	}
 	return e
 }
 
@@ -82,7 +86,7 @@ func (r *run) consume(ctx context.Context) error {
 // an empty fetch.
 func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	r.watch.Progress.Made()
-	wait := idle
+	wait := r.idle()
 	if r.open {
 		wait = time.Until(r.deadline)
 	}
@@ -146,7 +150,7 @@ func (r *run) add(w *worker) error {
 	r.pending.add(&w.did)
 	for _, p := range w.did.touched {
 		r.owners[p.TopicPartition] = w
-		if p.source != nil {
+		if p.events && p.source != nil { // markers of other people's transactions are none
 			r.windows.announcer.Read(p.source, time.Now())
 		}
 		r.move(p.FetchedPartition, p.records.NextOffset())
@@ -203,5 +207,5 @@ func (r *run) commit() error {
 	done := r.pending
 	r.pending = r.blank()
 	parcel := r.close(&done, r.take())
-	return r.hand(step{records: done.result.Consumed, parcel: parcel, commit: &done})
+	return r.hand(step{records: done.result.Consumed + done.merged.size(), parcel: parcel, commit: &done})
 }

@@ -42,11 +42,16 @@ type Source interface {
 // Stream is an open source. One goroutine uses it.
 type Stream interface {
 	Fetcher
+	Seeker
+	Close()
+}
+
+// Seeker moves the positions of a stream and knows about them.
+type Seeker interface {
 	Seek(tp model.TopicPartition, offset int64)
 	// Reached tells how far a partition has been fetched, where it ends, and when a broker said so. ok is false while it
 	// cannot be read.
 	Reached(tp model.TopicPartition) (position, highWatermark int64, answered time.Time, ok bool)
-	Close()
 }
 
 // Fetcher waits for messages.

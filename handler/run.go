@@ -44,6 +44,14 @@ type batch struct {
 	merged    *merged // that goes with it; nil: none
 }
 
+// idle is how long to wait for messages. Who has windows to tell of does not wait longer than that.
+func (r *run) idle() time.Duration {
+	if r.windows == nil {
+		return idle
+	}
+	return min(idle, r.cfg.EmitInterval)
+}
+
 func (r *run) blank() batch {
 	return batch{positions: make(map[model.TopicPartition]model.Position, len(r.positions))}
 }

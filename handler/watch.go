@@ -11,7 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service/aggregate"
 )
 
 // The names of the conditions that keep an instance from being ready.
@@ -57,7 +56,7 @@ type trouble struct {
 // NewWatch returns a Watch over the given parts.
 func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log zerolog.Logger) *Watch {
 	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{},
-		windows: windowWatch{held: map[int32]string{}, highlights: map[int32][]aggregate.Highlight{}, counts: map[int32]aggregate.Counts{}}}
+		windows: newWindowWatch()}
 }
 
 // Retrying says that an operation failed and is tried again. Trying counts as progress: a broker that is away is no

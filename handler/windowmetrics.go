@@ -45,7 +45,7 @@ func newWindowMetrics(r *prometheus.Registry) windowMetrics {
 		restore: histogram(r, "stream_engine_restore_seconds", "Time to restore the windows of one partition.",
 			[]float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 300}),
 	}
-	for _, kind := range []string{"update", "final"} {
+	for _, kind := range []string{"update", "final", "anomaly"} {
 		w.insights.WithLabelValues(kind)
 	}
 	w.revisions.WithLabelValues("late_partial")

@@ -2,7 +2,9 @@ package handler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,11 +21,29 @@ const ConditionAggregates = "aggregates"
 type windowWatch struct {
 	mu         sync.Mutex
 	restoring  int
-	held       map[int32]string
+	polling    bool // the last attempt to read partials failed
+	held       map[int32]held
 	highlights map[int32][]aggregate.Highlight
-	anomalies  []string // since they were last asked for
 	inexact    bool
+	repeats    bool // events may count twice, as at least once allows
 	counts     map[int32]aggregate.Counts
+}
+
+// held is a record of a partition of the partials topic that cannot be read.
+type held struct {
+	offset int64
+	why    string
+}
+
+func newWindowWatch() windowWatch {
+	return windowWatch{held: map[int32]held{}, highlights: map[int32][]aggregate.Highlight{}, counts: map[int32]aggregate.Counts{}}
+}
+
+// repeats says that events may be read again that have counted.
+func (w *Watch) repeats() {
+	w.windows.mu.Lock()
+	defer w.windows.mu.Unlock()
+	w.windows.repeats = true
 }
 
 // Restoring says that the state of so many partitions has to be read before their windows go on.
@@ -75,8 +95,19 @@ func (w *Watch) RestoreFailed(partition int32, err error) {
 	w.log.Error().Int32("partition", partition).Err(err).Msg("cannot restore windows: insights of this partition stand still, events are processed")
 }
 
-// MergeFailed says that partials could not be read; that is tried again.
-func (w *Watch) MergeFailed(err error) { w.Retrying(mergingPartials, err) }
+// Polled says whether partials could be read; if not, that is tried again.
+func (w *Watch) Polled(err error) {
+	w.windows.mu.Lock()
+	before := w.windows.polling
+	w.windows.polling = err != nil
+	w.windows.mu.Unlock()
+	switch {
+	case err != nil:
+		w.Retrying(mergingPartials, err)
+	case before:
+		w.Recovered(mergingPartials)
+	}
+}
 
 // The operations of merging.
 const (
@@ -88,24 +119,41 @@ const (
 func (w *Watch) Held(partition int32, offset int64, err error) {
 	w.windows.mu.Lock()
 	before, was := w.windows.held[partition]
-	switch {
-	case err == nil:
+	now := before
+	if err != nil {
+		now = held{offset, err.Error()}
+		w.windows.held[partition] = now
+	} else {
 		delete(w.windows.held, partition)
-	default:
-		w.windows.held[partition] = err.Error()
 	}
-	left := len(w.windows.held)
 	w.windows.mu.Unlock()
 	switch {
-	case err != nil && before != err.Error():
+	case err != nil && now != before:
 		w.log.Error().Int32("partition", partition).Int64("offset", offset).Err(err).
 			Msg("insights of this partition wait, nothing is lost: a newer version may have written the record; update this instance")
 		w.Metrics.held.Inc()
-		w.Readiness.Set(ConditionAggregates, fmt.Sprintf("partition %d waits at offset %d: %v", partition, offset, err))
-	case err == nil && was && left == 0:
-		w.Readiness.Clear(ConditionAggregates)
+	case err == nil && was:
 		w.log.Info().Int32("partition", partition).Msg("the record can be read, insights go on")
+	default:
+		return
 	}
+	w.waiting()
+}
+
+// waiting makes the partitions that wait for a record known, as the condition of readiness that it is.
+func (w *Watch) waiting() {
+	w.windows.mu.Lock()
+	var list []string
+	for _, partition := range slices.Sorted(maps.Keys(w.windows.held)) {
+		h := w.windows.held[partition]
+		list = append(list, fmt.Sprintf("partition %d waits at offset %d: %s", partition, h.offset, h.why))
+	}
+	w.windows.mu.Unlock()
+	if len(list) == 0 {
+		w.Readiness.Clear(ConditionAggregates)
+		return
+	}
+	w.Readiness.Set(ConditionAggregates, strings.Join(list, "; "))
 }
 
 // Windows shows the state of all partitions that are merged here.
@@ -124,50 +172,57 @@ func (w *Watch) counted(number int32, p *aggregate.Partition) {
 	w.windows.counts[number] = now
 	news := !p.Exact() && !w.windows.inexact
 	w.windows.inexact = w.windows.inexact || news
+	repeats := w.windows.repeats
 	w.windows.mu.Unlock()
-	if now.Partials < before.Partials { // the state was made anew
-		before = aggregate.Counts{}
-	}
 	w.Metrics.partials(now, before)
-	if news {
+	switch {
+	case !news:
+	case repeats:
+		w.log.Warn().Int32("partition", number).Msg("events were read again after an error or a crash and may have counted twice, as DELIVERY_GUARANTEE=at_least_once allows")
+	default:
 		w.log.Error().Int32("partition", number).
 			Msg("somebody moved the offsets of a source partition back: its events may have counted twice; set another KAFKA_GROUP_ID to start afresh")
 	}
 }
 
-// DropWindows forgets a partition that another instance has now.
+// DropWindows forgets the state of a partition: another instance has it now, or it has to be restored.
 func (w *Watch) DropWindows(number int32) {
 	w.windows.mu.Lock()
 	delete(w.windows.counts, number)
 	delete(w.windows.highlights, number)
+	_, was := w.windows.held[number]
 	delete(w.windows.held, number)
 	w.windows.mu.Unlock()
 	w.Metrics.dropWindows(number)
+	if was {
+		w.waiting()
+	}
 }
 
 // Merged says what a merge commit did that is committed now.
 func (w *Watch) Merged(summaries map[int32]aggregate.Summary) {
-	w.Recovered(mergingPartials)
+	var anomalies []string
 	w.windows.mu.Lock()
-	defer w.windows.mu.Unlock()
 	for number, s := range summaries {
 		w.Metrics.insights.WithLabelValues("update").Add(float64(s.Updates))
 		w.Metrics.insights.WithLabelValues("final").Add(float64(s.Finals))
+		w.Metrics.insights.WithLabelValues("anomaly").Add(float64(len(s.Anomalies)))
 		w.Metrics.revisions.WithLabelValues("late_partial").Add(float64(s.Revised))
 		if len(s.Highlights) > 0 {
 			w.windows.highlights[number] = s.Highlights
 		}
-		for _, sentence := range s.Anomalies {
-			w.log.Info().Str("anomaly", sentence).Msg("anomaly")
-		}
-		w.windows.anomalies = append(w.windows.anomalies, s.Anomalies...)
+		anomalies = append(anomalies, s.Anomalies...)
 	}
-	if n := len(w.windows.anomalies); n > mostAnomalies {
-		w.windows.anomalies = slices.Delete(w.windows.anomalies, 0, n-mostAnomalies)
+	w.windows.mu.Unlock()
+	for _, sentence := range anomalies[:min(len(anomalies), mostAnomalies)] {
+		w.log.Info().Str("anomaly", sentence).Msg("anomaly")
+	}
+	if n := len(anomalies) - mostAnomalies; n > 0 {
+		w.log.Info().Int("more", n).Msg("anomalies: the rest is in the insights topic")
 	}
 }
 
-// mostAnomalies is how many sentences are kept.
+// mostAnomalies is how many sentences of one commit the log hears.
 const mostAnomalies = 20
 
 // Exact is false once somebody moved the offsets of a source partition back.

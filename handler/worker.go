@@ -28,6 +28,7 @@ type reading struct {
 	*model.FetchedPartition
 	source  *aggregate.Source // nil: the pipeline has no aggregates
 	records model.Records     // nil before it has begun
+	events  bool              // there were some
 	ended   bool
 }
 
@@ -89,6 +90,7 @@ func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	w.processor.From(p.source)
 	result := w.processor.Process(&next, w.outbox, time.Now())
 	w.did.result.Add(result)
+	p.events = p.events || result.Consumed > 0
 	w.did.bytes += s.bytes - next.room
 	w.did.oldest = older(w.did.oldest, next.oldest)
 	w.did.err = next.err

@@ -1,0 +1,100 @@
+package handler
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service/aggregate"
+)
+
+// known is a Stream that says the same of every partition.
+type known struct {
+	Stream
+	end      int64
+	answered time.Time
+	ok       bool
+}
+
+func (k *known) Reached(model.TopicPartition) (position, high int64, answered time.Time, ok bool) {
+	return 0, k.end, k.answered, k.ok
+}
+
+// A source partition is idle only as long as a broker says that nothing is left to read.
+func TestPartitionIsIdleOnlyWhileItIsKnownToBeAtItsEnd(t *testing.T) {
+	const timeout = 10 * time.Second
+	for name, c := range map[string]struct {
+		before bool                                 // it was idle when it was assigned
+		at     func(k *known, passed time.Duration) // what the broker says
+		after  time.Duration
+		want   bool
+	}{
+		"at its end, not for long":            {at: func(*known, time.Duration) {}, after: timeout - 2*time.Second},
+		"at its end":                          {at: func(*known, time.Duration) {}, after: timeout + 2*time.Second, want: true},
+		"behind":                              {at: func(k *known, _ time.Duration) { k.end = 6 }, after: time.Minute},
+		"not asked":                           {at: func(k *known, _ time.Duration) { k.ok = false }, after: time.Minute},
+		"asked long ago":                      {at: func(k *known, _ time.Duration) { k.answered = time.Now().Add(-recent) }, after: time.Minute},
+		"behind for a moment":                 {at: func(k *known, p time.Duration) { k.end = 5 + int64(p/(5*time.Second))%2 }, after: time.Minute},
+		"idle before, and not asked yet":      {before: true, at: func(k *known, _ time.Duration) { k.ok = false }, after: 3 * time.Second, want: true},
+		"idle before, and still at its end":   {before: true, at: func(*known, time.Duration) {}, after: time.Minute, want: true},
+		"idle before, and cannot be read":     {before: true, at: func(k *known, _ time.Duration) { k.ok = false }, after: time.Minute},
+		"idle before, and its end has moved":  {before: true, at: func(k *known, _ time.Duration) { k.end = 6 }, after: time.Minute},
+		"idle before, and at its end at last": {before: true, at: func(k *known, p time.Duration) { k.ok = p > 30*time.Second }, after: time.Minute, want: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tp := model.TopicPartition{Topic: "in", Partition: 3}
+			s := &aggregate.Source{Partition: 3, Position: 5, Idle: c.before}
+			w := &windows{sources: map[model.TopicPartition]*aggregate.Source{tp: s}, atEnd: map[model.TopicPartition]time.Time{tp: time.Now()}}
+			w.announcer = aggregate.NewAnnouncer(nil, []*aggregate.Source{s}, 1, time.Second, timeout, time.Now())
+			began, watch := time.Now(), newWatched(t)
+			for time.Since(began) < c.after {
+				k := &known{end: 5, answered: time.Now(), ok: true}
+				c.at(k, time.Since(began))
+				w.look(k, watch.Watch, time.Now())
+				time.Sleep(500 * time.Millisecond)
+			}
+			if s.Idle != c.want {
+				t.Errorf("%s: idle %v", name, s.Idle)
+			}
+		})
+	}
+}
+
+// A source may have the name that a group's partials would have.
+func TestPartialsAreToldFromTheSource(t *testing.T) {
+	list := []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig}, {Topic: "in", Partition: 1}}
+	r := newMergeRig(t, Config{})
+	if source, partials := r.split(list); len(source) != 2 || len(partials) != 1 {
+		t.Errorf("%v and %v", source, partials)
+	}
+	r.processor = plain(t)
+	if source, partials := r.split(list); len(source) != 3 || len(partials) != 0 {
+		t.Errorf("without aggregates %v and %v", source, partials)
+	}
+}
+
+// Who waits for events does not wait longer than windows may.
+func TestWaitForEventsEndsInTimeForWindows(t *testing.T) {
+	for name, c := range map[string]struct {
+		windows *windows
+		emit    time.Duration
+		want    time.Duration
+	}{
+		"no windows": {nil, 100 * time.Millisecond, idle}, "soon": {&windows{}, 100 * time.Millisecond, 100 * time.Millisecond}, "later": {&windows{}, time.Minute, idle},
+	} {
+		r := &run{Engine: &Engine{cfg: Config{EmitInterval: c.emit}}, windows: c.windows}
+		if got := r.idle(); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestStandByWaitsForNoWindows(t *testing.T) {
+	w := newWatched(t)
+	w.Restoring(2)
+	w.StandBy()
+	w.requireReady(false)
+	w.Restoring(0)
+	w.requireReady(true)
+}

@@ -1,0 +1,301 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"data-stream-engine/model"
+	"data-stream-engine/service/aggregate"
+)
+
+// settled lets the merger's goroutines come to rest.
+func (r *mergeRig) after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// committed does what the run and the committer do with a merge commit that is ready, and tells whether there was one.
+func (r *mergeRig) commits() (*merged, bool) {
+	d := r.m.take()
+	if d == nil {
+		return nil, false
+	}
+	d.committed()
+	synctest.Wait()
+	return d, true
+}
+
+func TestMergeCommitIsMadeOncePerIntervalAndOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMergeRig(t, Config{})
+		r.say(1_700_000_000_000, "a", "b")
+		r.open(model.Position{})
+		woken := 0
+		r.m.start(t.Context())
+		r.m.onReady(func() { woken++ })
+		r.after(1100 * time.Millisecond)
+		if woken != 1 || !r.m.isReady() {
+			t.Fatalf("woken %d times", woken)
+		}
+		r.say(1_700_000_000_000, "c")
+		r.after(3 * time.Second)
+		if woken != 1 || len(r.sink.insights) != 2 {
+			t.Errorf("woken %d times, %d insights: a second one while the first is on its way", woken, len(r.sink.insights))
+		}
+		again := 0
+		r.m.onReady(func() { again++ })
+		if again != 1 {
+			t.Error("who asks when one is ready is not told")
+		}
+		d, _ := r.commits()
+		if at := d.positions[model.TopicPartition{Topic: partialsOfRig}]; at.Offset != 4 || at.Note.Sequence != 1 {
+			t.Errorf("position %+v", at)
+		}
+		r.after(1100 * time.Millisecond)
+		if d, ok := r.commits(); !ok || d.positions[model.TopicPartition{Topic: partialsOfRig}].Note.Sequence != 2 {
+			t.Error("no second one")
+		}
+		r.m.halt()
+		if n := r.parts[0].Groups(); n != 3 {
+			t.Errorf("%d groups are kept", n)
+		}
+	})
+}
+
+// The run may end while a merge commit is ready, or with the committer. Whether it has happened is for the next run to find
+// out, by the group's offset.
+func TestRunMayEndWhileAMergeCommitIsOnItsWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		taken, happens, told bool // told: before the end
+	}{
+		"nobody has taken it": {}, "the committer fails with it": {taken: true}, "it happens afterwards": {taken: true, happens: true},
+		"it has happened, and the merger does not know": {taken: true, happens: true, told: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newMergeRig(t, Config{})
+				r.say(1_700_000_000_000, "a", "b")
+				r.open(model.Position{})
+				r.m.start(t.Context())
+				r.after(1100 * time.Millisecond)
+				var d *merged
+				if c.taken {
+					d = r.m.take()
+				}
+				r.say(1_700_000_000_000, "a")
+				r.after(time.Second)
+				if c.told {
+					r.m.stop() // nobody listens any more
+					synctest.Wait()
+					d.committed()
+				}
+				r.m.halt()
+				r.m.last()
+				if c.happens && !c.told {
+					d.committed() // does not wait for anybody
+				}
+				at := model.Position{}
+				if c.happens {
+					at = d.positions[model.TopicPartition{Topic: partialsOfRig}]
+				}
+				next := r.m.isReady() // what last has made
+				if next != (!c.taken || c.told) {
+					t.Errorf("a merge commit at the end: %v", next)
+				}
+				r.open(at)
+				r.m.start(t.Context())
+				if !c.happens && r.parts[0].Groups() != 0 || c.happens && r.parts[0].Groups() != 2 {
+					t.Errorf("%d groups after going back to %+v", r.parts[0].Groups(), at)
+				}
+				r.sink.finals()
+				r.after(1100 * time.Millisecond)
+				if _, ok := r.commits(); !ok || r.parts[0].Groups() != 2 {
+					t.Errorf("%d groups in the end", r.parts[0].Groups())
+				}
+				r.m.halt()
+			})
+		})
+	}
+}
+
+// Of two instances that made a merge commit with the same number, one's has happened. It must not be taken for the other's.
+func TestStateOfUnknownOutcomeIsKeptOnlyWhenNobodyElseCanHaveHadIt(t *testing.T) {
+	tp := model.TopicPartition{Topic: partialsOfRig}
+	for name, c := range map[string]struct {
+		generation int32
+		partitions []model.TopicPartition
+		replaced   bool
+		confirmed  bool
+		kept       bool
+	}{
+		"the same generation":                       {generation: 5, partitions: []model.TopicPartition{tp}, kept: true},
+		"the next generation":                       {generation: 6, partitions: []model.TopicPartition{tp}, kept: true},
+		"a generation that we were not part of":     {generation: 7, partitions: []model.TopicPartition{tp}},
+		"the same, and the outcome is known":        {generation: 7, partitions: []model.TopicPartition{tp}, confirmed: true, kept: true},
+		"an earlier generation: it is a new group":  {generation: 1, partitions: []model.TopicPartition{tp}},
+		"another process had our name meanwhile":    {generation: 6, partitions: []model.TopicPartition{tp}, replaced: true},
+		"the partition is another instance's":       {generation: 6, partitions: []model.TopicPartition{{Topic: "in"}}, confirmed: true},
+		"a partition of the same number, not ours":  {generation: 6, partitions: []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig, Partition: 1}}},
+		"the instance stands by without partitions": {generation: 6},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newMergeRig(t, Config{})
+			r.ports.Membership = member{}
+			r.joined(model.Assignment{Generation: 5, Partitions: []model.TopicPartition{tp}})
+			r.say(1_700_000_000_000, "a")
+			r.open(model.Position{})
+			r.m.start(t.Context())
+			r.after(1100 * time.Millisecond)
+			if c.confirmed {
+				r.commits()
+			}
+			r.m.halt()
+			if c.replaced {
+				r.replaced()
+			}
+			r.joined(model.Assignment{Generation: c.generation, Partitions: c.partitions})
+			if kept := r.parts[0] != nil; kept != c.kept {
+				t.Errorf("%s: kept %v", name, kept)
+			}
+		})
+	}
+}
+
+type member struct{ Membership }
+
+func (member) GoDynamic() {}
+
+// What changes in one merge commit is bounded, however much lies in the partials.
+func TestMergeCommitHoldsNoMoreThanATransactionMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMergeRig(t, Config{CommitMaxRecords: 10})
+		r.say(1_700_000_000_000, names(95)...)
+		r.open(model.Position{})
+		r.m.start(t.Context())
+		r.after(1100 * time.Millisecond)
+		commits := 0
+		for ; ; commits++ {
+			if n := r.sink.records; n > 2*10+2 { // an insight and a record of each group, the definition, the watermarks
+				t.Errorf("%d records", n)
+			}
+			r.sink.finals()
+			if _, ok := r.commits(); !ok {
+				break
+			}
+		}
+		if commits < 10 || r.m.parts[0].state.Groups() != 95 {
+			t.Errorf("%d groups after %d commits without a pause", r.m.parts[0].state.Groups(), commits)
+		}
+		// After a transaction that took too long there is less in one.
+		r.limit.hold(10)
+		r.limit.shrink()
+		r.say(1_700_000_000_000, names(20)...)
+		r.after(1100 * time.Millisecond)
+		if n := len(r.sink.insights); n > 5 {
+			t.Errorf("%d insights", n)
+		}
+		r.m.halt()
+	})
+}
+
+// The clock closes windows only while there is nothing left to merge.
+func TestPartitionThatCannotBeReadClosesNoWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMergeRig(t, Config{})
+		r.say(1_700_000_000_000, "a")
+		idle := aggregate.Source{Watermark: 1_700_000_000_000, Idle: true}
+		a := aggregate.NewAnnouncer(nil, []*aggregate.Source{&idle}, 1, 0, 0, time.Now())
+		a.Close(time.Now(), func(func(int32, []byte)) {}, func(_ int32, record []byte) { r.partials = append(r.partials, append([]byte{}, record...)) })
+		r.open(model.Position{})
+		r.m.start(t.Context())
+		r.after(1100 * time.Millisecond)
+		r.commits()
+		if n := r.sink.finals(); n != 0 {
+			t.Fatalf("%d finals at once", n)
+		}
+		set := func(silent bool) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.silent = silent
+		}
+		set(true)
+		r.after(3 * time.Minute)
+		if r.commits(); r.sink.finals() != 0 {
+			t.Error("a window was closed while its partials could not be read")
+		}
+		set(false)
+		r.after(70 * time.Second)
+		if r.commits(); r.sink.finals() != 1 {
+			t.Error("the window is not closed")
+		}
+		r.m.halt()
+	})
+}
+
+// Reading that fails makes the instance not ready, until it works; that it ends with the assignment is no failure.
+func TestPartialsThatCannotBeReadAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMergeRig(t, Config{})
+		r.watched.Working(1)
+		r.open(model.Position{})
+		r.m.start(t.Context())
+		r.after(time.Second)
+		r.watched.requireReady(true)
+		fail := func(err error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.failing = err
+		}
+		fail(aclError)
+		r.after(3 * time.Second)
+		r.watched.requireReady(false)
+		fail(nil)
+		r.after(2 * time.Second)
+		r.watched.requireReady(true)
+		fail(context.Canceled)
+		r.m.halt()
+		if len(r.watched.troubles) != 0 {
+			t.Errorf("troubles %v", r.watched.troubles)
+		}
+	})
+}
+
+func TestWindowsOfOnePartitionWaitForARecord(t *testing.T) {
+	w := newWatched(t)
+	w.Working(2)
+	other := errors.New("other")
+	w.Held(1, 7, other)
+	w.Held(1, 7, other)
+	w.Held(2, 9, other)
+	w.requireReady(false)
+	if n := w.lines(`"level":"error"`); n != 2 {
+		t.Errorf("%d errors in the log", n)
+	}
+	w.Held(1, 8, other) // the next one
+	if n := w.lines(`"offset":8`); n != 1 {
+		t.Errorf("%d lines about the second record", n)
+	}
+	w.Held(1, 9, nil)
+	w.requireReady(false)
+	w.DropWindows(2) // another instance's now
+	w.requireReady(true)
+}
+
+func TestLogHearsOfSomeAnomalies(t *testing.T) {
+	w := newWatched(t)
+	var all []string
+	for range mostAnomalies + 5 {
+		all = append(all, "odd")
+	}
+	w.Merged(map[int32]aggregate.Summary{0: {Anomalies: all}})
+	if n := w.lines(`"anomaly":"odd"`); n != mostAnomalies {
+		t.Errorf("%d lines", n)
+	}
+	w.Merged(map[int32]aggregate.Summary{0: {Anomalies: all}})
+	if n := w.lines(`"more":5`); n != 1 {
+		t.Error("nobody hears of the rest")
+	}
+}
