@@ -79,8 +79,8 @@ func (w Window) starts(at int64) []int64 {
 	return starts
 }
 
-// sessionEnd is what insights give as the end of a session.
-func sessionEnd(last int64, gap time.Duration) int64 { return last + gap.Milliseconds() }
+// sessionEnd is what insights give as the end of a session: the time of its last event (docs/aggregation.md).
+func sessionEnd(last int64) int64 { return last }
 
 // floor is the next multiple of step at or below x.
 func floor(x, step int64) int64 {

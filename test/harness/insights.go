@@ -24,6 +24,7 @@ type Insight struct {
 	Measures map[string]any // nil of a tombstone
 	Final    bool
 	Revision int64
+	Updated  time.Time
 }
 
 // key is that of the window in a Replay.
@@ -139,7 +140,7 @@ func (i *Insight) readValue() error {
 	case !slices.Equal(sortedTexts(slices.Values(i.Group)), sortedTexts(maps.Values(b.Group))):
 		return errors.New("its group is not that of its key")
 	}
-	i.Kind, i.Measures, i.Final, i.Revision = b.Kind, b.Measures, *b.Final, *b.Revision
+	i.Kind, i.Measures, i.Final, i.Revision, i.Updated = b.Kind, b.Measures, *b.Final, *b.Revision, updated
 	return nil
 }
 

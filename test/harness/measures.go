@@ -168,18 +168,21 @@ func (m Measure) percentile(got any, values []any) string {
 	if len(values) == 0 {
 		return m.nothing(got)
 	}
-	slices.SortFunc(values, compare)
+	numbers := make([]*big.Rat, len(values))
+	for i, v := range values {
+		var ok bool
+		if numbers[i], ok = number(v); !ok {
+			return "the test is wrong: " + m.Name + " is of something that is no number"
+		}
+	}
+	slices.SortFunc(numbers, (*big.Rat).Cmp)
 	rank := m.Parameter / 100 * float64(len(values)-1)
 	below := int(rank)
 	above := min(below+1, len(values)-1)
 	if rank == float64(below) {
 		above = below
 	}
-	low, okLow := number(values[below])
-	high, okHigh := number(values[above])
-	if !okLow || !okHigh {
-		return "the test is wrong: " + m.Name + " is of something that is no number"
-	}
+	low, high := numbers[below], numbers[above]
 	if !near(got, low, high, big.NewRat(1000001, 100000000)) {
 		return m.differs(got, fmt.Sprintf("%s to %s within 1 %%", decimal(low), decimal(high)))
 	}

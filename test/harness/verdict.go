@@ -14,8 +14,8 @@ import (
 type Trial struct {
 	Replay   *Replay
 	Insights []*kgo.Record // partition by partition, in the order of offsets
-	// Young are source partitions that did not exist when the run began. Their first events may come to windows that are
-	// closed already, whose finals may change then. Others may not.
+	// Young are source partitions that did not exist when the run began, or that were idle for a while. Their events may
+	// come to windows that are closed already, whose finals may change then. Others may not.
 	Young []int32
 }
 
@@ -25,9 +25,10 @@ type Verdict struct {
 	Right                   int // windows and sessions
 	Records, Tombstones     int // of the insights topic
 	Anomalies               int
-	Unsure                  int // windows that not everybody counted from the beginning
-	Revised                 int // finals that changed, and might
-	Repeated                int // finals that were written again as they were
+	Unsure                  int       // windows that not everybody counted from the beginning
+	Revised                 int       // finals that changed, and might: see Young
+	Repeated                int       // finals that were written again as they were
+	Last                    time.Time // when the last insight was written
 
 	Missing Faults // windows without an insight
 	Open    Faults // the last insight is not final
@@ -134,6 +135,9 @@ func (c *court) hear(r *kgo.Record) {
 		return
 	}
 	c.live[i.key()] = i
+	if i.Updated.After(c.v.Last) {
+		c.v.Last = i.Updated
+	}
 }
 
 // identify holds that a key names an aggregate with its definition, and stays in its partition.
@@ -251,7 +255,7 @@ func (c *court) judge(i *Insight) {
 		got, ok := i.Measures[m.Name]
 		if !ok {
 			faults = append(faults, m.Name+" is missing")
-		} else if f := m.fault(got, t.events); f != "" {
+		} else if f := t.fault(m, got); f != "" {
 			faults = append(faults, f)
 		}
 	}
@@ -265,6 +269,22 @@ func (c *court) judge(i *Insight) {
 		return
 	}
 	c.v.Right++
+}
+
+// fault is that of the measure. It is asked again and again while windows close, and remembers what was right.
+func (t *total) fault(m Measure, got any) string {
+	text := canonical(got)
+	if right, ok := t.right[m.Name]; ok && right == text {
+		return ""
+	}
+	f := m.fault(got, t.events)
+	if f == "" {
+		if t.right == nil {
+			t.right = map[string]string{}
+		}
+		t.right[m.Name] = text
+	}
+	return f
 }
 
 // nearby helps to see why a session has other ends than it should.

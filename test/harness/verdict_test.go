@@ -129,13 +129,13 @@ func TestTrialFinds(t *testing.T) {
 		{"a window of another time", func(h *hearing, _, window *total) { h.write(window, true, 1, `T22:14`, `T22:15`) }, "1 extra"},
 		{"a part of a session", func(h *hearing, session, _ *total) {
 			part := *session
-			part.events, part.end = part.events[:1], sessionEnd(part.events[0].at, part.Window.Gap)
+			part.events, part.end = part.events[:1], sessionEnd(part.events[0].at)
 			h.write(&part, false, 1)
 		}, "1 extra"},
 		{"a final that changed", func(h *hearing, _, window *total) { h.write(window, true, 3, `"n":`, `"n":1`) }, "1 wrong, 0 extra, 1 finals that changed"},
 		{"a session that grew after it was final", func(h *hearing, session, _ *total) {
 			part := *session
-			part.events, part.end = part.events[:1], sessionEnd(part.events[0].at, part.Window.Gap)
+			part.events, part.end = part.events[:1], sessionEnd(part.events[0].at)
 			h.tombstone(h.write(&part, true, 1))
 		}, "1 finals that changed"},
 		{"a revision that does not count up", func(h *hearing, _, window *total) { h.write(window, true, 2) }, "1 odd"},

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,7 +38,8 @@ type total struct {
 	*Aggregate
 	start, end int64
 	group      []any
-	events     []*counted // by time, then partition, then offset
+	events     []*counted        // by time, then partition, then offset
+	right      map[string]string // by measure: the value that was found right
 }
 
 // counted is an event in a window.
@@ -155,7 +157,7 @@ func (p *Replay) cut(all *total) {
 		}
 		session := &total{
 			Aggregate: all.Aggregate, group: all.group, events: all.events[begin : i+1],
-			start: all.events[begin].at, end: sessionEnd(e.at, gap),
+			start: all.events[begin].at, end: sessionEnd(e.at),
 		}
 		p.totals[session.key()] = session
 		begin = i + 1
@@ -193,6 +195,9 @@ func number(v any) (*big.Rat, bool) {
 	n, ok := v.(json.Number)
 	if !ok || len(n) > 100 {
 		return nil, false
+	}
+	if whole, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+		return new(big.Rat).SetInt64(whole), true
 	}
 	return new(big.Rat).SetString(n.String())
 }
