@@ -79,7 +79,6 @@ type gauging struct {
 	inputs   []measure.Input
 	groups   []byte
 	missed   []int // gauges that the event came too late for
-	letter   []byte
 }
 
 // counted is an aggregate that the event counts in.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"data-stream-engine/model"
 	"data-stream-engine/service/expression"
@@ -19,7 +20,7 @@ func (p *pipelineFile) measures(n *node, a *model.Aggregate) {
 		p.problem(n.pairs[mostMeasures].at, "an aggregate has %d measures at most, this one has %d", mostMeasures, len(n.pairs))
 	}
 	cut := false // the last call by a comma of { }
-	for _, pair := range n.pairs {
+	for _, pair := range p.rejoined(n.pairs) {
 		if cut && pair.value.shape == nullShape {
 			continue // what stands behind that comma
 		}
@@ -31,6 +32,41 @@ func (p *pipelineFile) measures(n *node, a *model.Aggregate) {
 			a.Measures = append(a.Measures, *m)
 		}
 	}
+}
+
+// rejoined are the measures of { } with those calls whole that YAML has ended at a comma: {versions: top(version, 3)} is a
+// key with the text "top(version", and a key "3)" without a value.
+func (p *pipelineFile) rejoined(pairs []pair) []pair {
+	var whole []pair
+	for i := 0; i < len(pairs); i++ {
+		first, v := pairs[i], pairs[i].value
+		for v.flow && v.exact && !v.quote && v.shape == textShape && i+1 < len(pairs) && takeApart(v.text).open {
+			next := pairs[i+1]
+			text, ok := p.between(v.start, next)
+			if next.value.shape != nullShape || !next.value.flow || !ok {
+				break
+			}
+			joined := *v
+			joined.text = text
+			first.value, v = &joined, &joined
+			i++
+		}
+		whole = append(whole, first)
+	}
+	return whole
+}
+
+// between is the text of the file from a place to the end of a key on the same line, if it is written there as it is.
+func (p *pipelineFile) between(from model.Place, key pair) (string, bool) {
+	if key.at.Line != from.Line || key.at.Column < from.Column || !p.stands(key.key, key.at) {
+		return "", false
+	}
+	line := []rune(p.lines[from.Line-1])
+	end := key.at.Column - 1 + utf8.RuneCountInString(key.key)
+	if end > len(line) {
+		return "", false
+	}
+	return string(line[from.Column-1 : end]), true
 }
 
 // measure reads one call. nil: it is none, and the problem is noted. cut tells that { } ended it at a comma.

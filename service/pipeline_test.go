@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,5 +153,29 @@ func checkRecords(t *testing.T, records []written, value []byte) {
 		if !isObject || json.Unmarshal(r.Value, &out) != nil {
 			t.Fatalf("%q became %q", value, r.Value)
 		}
+	}
+}
+
+func TestCallsWithCommasAreWholeWithinBraces(t *testing.T) {
+	const file = `
+name: p
+source: {topic: in}
+output: [{topic: out}]
+aggregates:
+  - name: a
+    window: {tumbling: 1m}
+    measures: {n: count(), v: top(version, 3), w: top(coalesce(a, b), 3), p: percentile(len(x), 95), q: 'top(z, 3)'}
+`
+	spec, err := ParsePipeline("f", []byte(file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range spec.Aggregates[0].Measures {
+		got = append(got, m.Name+": "+m.Text)
+	}
+	want := []string{"n: count()", "v: top(version, 3)", "w: top(coalesce(a, b), 3)", "p: percentile(len(x), 95)", "q: top(z, 3)"}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
 	}
 }

@@ -191,7 +191,9 @@ func (r *reader) pairs(out *node, values []*ast.MappingValueNode, flow bool) {
 		if _, isText := key.(*ast.StringNode); isText {
 			text = key.GetValue().(string)
 		}
-		if first, twice := seen[text]; twice {
+		if first, twice := seen[text]; twice && (v.Value == nil || v.Value.Type() == ast.NullType) && flow {
+			// {a: top(x, 3), b: top(y, 3)} has the key 3) twice: whoever reads calls joins them
+		} else if twice {
 			r.problem(at, "the key %s is here a second time, the first is in line %d", text, first.Line)
 			continue
 		}

@@ -131,15 +131,26 @@ func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, 
 		}
 		dst, end = append(dst, e.JSON[from:to]...), to
 		if m.Field >= 0 && w.fields > 0 {
-			if a := &w.actions[w.bySlot[m.Field]]; a.made >= 0 {
-				f := e.Fields[m.Field]
-				moved := uint32(len(dst)-open) - f.End
-				made.Fields[a.made] = projection.Field{Key: f.Key + moved, Start: f.Start + moved, End: f.End + moved, Kind: f.Kind}
-			}
+			w.actions[w.bySlot[m.Field]].moved(made, len(dst)-open, e.Fields[m.Field])
 		}
 	}
-	var err error
-	for i := range w.actions[:w.set] { // what is set and new
+	dst, failed, err := w.add(dst, open, e, env, made)
+	if err != nil {
+		return dst, failed, err
+	}
+	if len(dst) == open {
+		dst = append(dst, "{}"...)
+	} else {
+		dst[open] = '{' // in place of the first comma
+		dst = append(dst, '}')
+	}
+	made.JSON = dst[open:]
+	return dst, nil, nil
+}
+
+// add writes what is set and new.
+func (w *template) add(dst []byte, open int, e *projection.Event, env *expression.Env, made *projection.Event) (_ []byte, failed *step, err error) {
+	for i := range w.actions[:w.set] {
 		a := &w.actions[i]
 		if e.Fields[a.slot].Kind != projection.Missing || w.gone(a, e) {
 			continue
@@ -150,14 +161,16 @@ func (w *template) append(dst []byte, e *projection.Event, env *expression.Env, 
 		}
 		a.note(made, dst[open:], dst[from:])
 	}
-	if len(dst) == open {
-		dst = append(dst, "{}"...)
-	} else {
-		dst[open] = '{' // in place of the first comma
-		dst = append(dst, '}')
-	}
-	made.JSON = dst[open:]
 	return dst, nil, nil
+}
+
+// moved says where a field is that was copied as the last thing of so many bytes.
+func (a *action) moved(made *projection.Event, size int, f projection.Field) {
+	if a.made < 0 {
+		return
+	}
+	by := uint32(size) - f.End
+	made.Fields[a.made] = projection.Field{Key: f.Key + by, Start: f.Start + by, End: f.End + by, Kind: f.Kind}
 }
 
 // note says where a field is that was written as the last thing of out: its piece, name and value.
