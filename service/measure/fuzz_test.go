@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -133,4 +134,73 @@ func TestHugeCountsDoNotWrap(t *testing.T) {
 			t.Errorf("%s: %x, %s", c.call, twice, got)
 		}
 	}
+}
+
+// The same events have one encoding: what means the same in other bytes is refused like what means nothing.
+func TestOnlyOneEncodingIsValid(t *testing.T) {
+	dense := func(first byte) string { return string(first) + strings.Repeat("\x00", denseSize-1) }
+	for _, c := range []struct{ call, valid, invalid string }{
+		{"count", "\x05", "\x00"},
+		{"count", "\x80\x01", "\x80\x00"},
+		{"count", "\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
+		{"count", "\x05", "\x05\x05"},
+		{"sum", "\x01", "\x00"},
+		{"sum", "\x80\x01", "\x81\x00"},
+		{"sum", strings.Repeat("\xff", 18) + "\x03", strings.Repeat("\xff", 18) + "\x04"},
+		{"sum", "\x80\x01", "\x80"},
+		{"avg", "\x01\x00", "\x01"},
+		{"avg", "\x01\x00", "\x00\x00"},
+		{"min", "\x14", "\x01"},
+		{"min", "\x15\x07", "\x15\x00"},
+		{"min", "\x16\x01\x00", "\x16\x00\x01"},
+		{"min", "\x13\xfe", "\x13\xff"},
+		{"min", "\x12\xfe\xff", "\x12\xff\x00"},
+		{"min", "\x1c\x7f\xff\xff\xff\xff\xff\xff\xff", "\x1c\x80\x00\x00\x00\x00\x00\x00\x00"},
+		{"max", "\x0c\x7f\xff\xff\xff\xff\xff\xff\xff", "\x0c\x7f\xff\xff\xff\xff\xff\xff\xfe"},
+		{"max", "\x21\xbf\xf8\x00\x00\x00\x00\x00\x00", "\x21\xbf\xf0\x00\x00\x00\x00\x00\x00"}, // 1.5, 1.0
+		{"max", "\x21\xff\xef\xff\xff\xff\xff\xff\xff", "\x21\xff\xf0\x00\x00\x00\x00\x00\x00"}, // the largest, infinity
+		{"max", "\x15\x07", "\x30a"},
+		{"first", "\x00\x00\x00\x30", "\x00\x00\x00"},
+		{"first", "\x00\x00\x00\x02", "\x00\x00\x00\x02\x00"},
+		{"last", "\x00\xfe\xff\xff\xff\x0f\x00\x01", "\x00\x80\x80\x80\x80\x10\x00\x01"},
+		{"last", "\x00\x00\x00\x30" + strings.Repeat("x", maxText), "\x00\x00\x00\x30" + strings.Repeat("x", maxText+1)},
+		{"distinct", "\x00\x00\x00\x02", "\x00\x00\x00\x00"},
+		{"distinct", "\x00\x00\x00\x02\x00\x00\x00\x04", "\x00\x00\x00\x04\x00\x00\x00\x02"},
+		{"distinct", "\x00\x00\x00\x02\x00\x00\x00\x04", "\x00\x00\x00\x02\x00\x00\x00\x02"},
+		{"distinct", "\x00\x05\x00\x01", "\x00\x04\xc0\x01"}, // rank 20, 19
+		{"distinct", "\x00\x0d\x40\x01", "\x00\x0d\x80\x01"}, // rank 53, 54
+		{"distinct", dense(53), dense(54)},
+		{"distinct", dense(1), dense(0)},
+		{"distinct", dense(0)[1:] + "\x04", dense(0)[1:] + "\xfc"}, // the last register: 1, 63
+		{"percentile 50", "\x00\xc0\x2e\x01", "\x00\xc0\x2e\x00"},
+		{"percentile 50", "\x00\xc0\x2e\x01", "\x02\xc0\x2e\x01"},
+		{"percentile 50", "\x01\x80\x5d\x01", "\x01\x81\x5d\x01"},
+		{"percentile 50", "\x01\x00\x01\x00\x01", "\x01\x00\x01\x00"},
+		{"percentile 50", "\x01\xc1\x2e\x01", "\x00\xc1\x2e\x01"}, // no whole number is that near to 0
+		{"top 1", "\x00\x01\x02\x05", "\x00\x01\x02\x00"},
+		{"top 1", "\x00\x01\x01\x05\x01\x02\x05", "\x00\x01\x02\x05\x01\x01\x05"},
+		{"top 1", "\x00\x01\x01\x05\x01\x02\x05", "\x00\x01\x01\x05\x01\x01\x05"},
+		{"top 1", "\x00\x01\x01\x05", "\x01\x01\x01\x05\x00"},
+		{"top 1", "\x00\x01\x01\x05", "\x00"},
+		{"top 1", counters64(5, 5, 4), counters64(5, 5, 6)},
+		{"top 1", counters64(5, 5, 4), counters64(5, 4, 4)},
+		{"top 1", counters64(5, 5, 4), counters64(5, 5, 4)[:64*5]},
+	} {
+		m := call(t, c.call)
+		if !m.Valid([]byte(c.valid)) {
+			t.Errorf("%s: %x is not valid", c.call, c.valid)
+		}
+		if m.Valid([]byte(c.invalid)) {
+			t.Errorf("%s: %x is valid", c.call, c.invalid)
+		}
+	}
+}
+
+// counters64 is a state of top with 64 counters.
+func counters64(floor, count, mistake byte) string {
+	state := []byte{floor}
+	for n := range byte(64) {
+		state = append(state, 2, typeText, n, count, mistake)
+	}
+	return string(state)
 }
