@@ -35,7 +35,7 @@ func perEvent(b *testing.B, file, event string) model.Result {
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := cpu(b)
-	result := p.Process(&repeat{model.Message{Topic: "in", Value: []byte(event)}, b.N}, &discard{}, testNow)
+	result := p.Process(&repeat{model.Message{Topic: "in", Timestamp: testNow.UnixMilli(), Value: []byte(event)}, b.N}, &discard{}, testNow)
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 	return result
 }
