@@ -51,11 +51,12 @@ func TestMergeCommitIsMadeOncePerIntervalAndOneAtATime(t *testing.T) {
 			t.Error("who asks when one is ready is not told")
 		}
 		d, _ := r.commits()
-		if at := d.positions[model.TopicPartition{Topic: partialsOfRig}]; at.Offset != 4 || at.Note.Sequence != 1 {
+		at := d.positions[model.TopicPartition{Topic: partialsOfRig}]
+		if at.Offset != 4 || at.Note.Sequence == 0 {
 			t.Errorf("position %+v", at)
 		}
 		r.after(1100 * time.Millisecond)
-		if d, ok := r.commits(); !ok || d.positions[model.TopicPartition{Topic: partialsOfRig}].Note.Sequence != 2 {
+		if d, ok := r.commits(); !ok || d.positions[model.TopicPartition{Topic: partialsOfRig}].Note.Sequence <= at.Note.Sequence {
 			t.Error("no second one")
 		}
 		r.m.halt()

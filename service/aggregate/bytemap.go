@@ -23,7 +23,7 @@ type entry struct {
 	room      uint32 // for the value
 	key       uint16 // length
 	gone      bool
-	touched   uint32 // generation of the last change
+	touched   uint32 // generation of the last change: see journal
 }
 
 // chunkSize is the size of a chunk, in bytes; what is larger gets one of its own. The first ones are smaller: many maps
@@ -33,7 +33,7 @@ const (
 	firstChunk = 1 << 10
 )
 
-func newByteMap() *byteMap { return &byteMap{seed: maphash.MakeSeed()} }
+func newByteMap() byteMap { return byteMap{seed: maphash.MakeSeed()} }
 
 // find is the number of a key's entry, -1 when there is none, and its hash.
 func (m *byteMap) find(key []byte) (int, uint64) {
@@ -67,7 +67,7 @@ func (m *byteMap) valueOf(e *entry) []byte {
 	return m.chunks[e.chunk][from : from+e.value : from+e.value]
 }
 
-// get is the value of a key, nil without one. It is valid until the next put.
+// get is the value of a key, nil without one. It is valid until the next change.
 func (m *byteMap) get(key []byte) []byte {
 	if n, _ := m.find(key); n >= 0 {
 		return m.valueOf(&m.entries[n])
@@ -75,23 +75,46 @@ func (m *byteMap) get(key []byte) []byte {
 	return nil
 }
 
-// put sets the value of a key. value must not lie in the map.
-func (m *byteMap) put(key, value []byte) {
-	n, hash := m.find(key)
-	if n < 0 {
-		n = m.insert(hash)
-		m.entries[n].key = uint16(len(key))
-		m.place(n, key, value)
-	} else if e := &m.entries[n]; uint32(len(value)) <= e.room {
-		e.value = uint32(copy(m.chunks[e.chunk][e.at+uint32(e.key):][:len(value)], value))
-	} else {
-		old := int(e.key) + int(e.room)
-		m.lost += old
-		m.used -= old
-		m.spare = append(m.spare[:0], m.keyOf(e)...)
-		m.place(n, m.spare, value)
-		m.pack()
+// insert adds a key that is not there, given its hash, and returns the number of its entry.
+func (m *byteMap) insert(hash uint64, key, value []byte) int {
+	if (len(m.entries)+1)*4 > len(m.slots)*3 {
+		m.rehash()
 	}
+	m.entries = append(m.entries, entry{key: uint16(len(key))})
+	n := len(m.entries) - 1
+	m.link(hash, n)
+	m.live++
+	m.place(n, key, value)
+	return n
+}
+
+// replace sets the value of an entry. value must not lie in the map.
+func (m *byteMap) replace(n int, value []byte) {
+	e := &m.entries[n]
+	if uint32(len(value)) <= e.room {
+		e.value = uint32(copy(m.chunks[e.chunk][e.at+uint32(e.key):][:len(value)], value))
+		return
+	}
+	m.leave(e)
+	m.spare = append(m.spare[:0], m.keyOf(e)...)
+	m.place(n, m.spare, value)
+	m.pack()
+}
+
+// drop forgets an entry. Its number is not given to another one before the next insert.
+func (m *byteMap) drop(n int) {
+	e := &m.entries[n]
+	e.gone = true
+	m.live--
+	m.leave(e)
+	m.pack()
+}
+
+// leave counts the place of an entry as lost.
+func (m *byteMap) leave(e *entry) {
+	old := int(e.key) + int(e.room)
+	m.lost += old
+	m.used -= old
 }
 
 // place writes a key and its value where there is room, with a little more for a value that grows.
@@ -114,43 +137,21 @@ func (m *byteMap) place(n int, key, value []byte) {
 	m.used += size
 }
 
-// remove forgets a key.
-func (m *byteMap) remove(key []byte) {
-	n, _ := m.find(key)
-	if n < 0 {
-		return
-	}
-	e := &m.entries[n]
-	e.gone = true
-	m.live--
-	m.lost += int(e.key) + int(e.room)
-	m.used -= int(e.key) + int(e.room)
-	m.pack()
-}
-
-// insert makes an entry for a hash and returns its number.
-func (m *byteMap) insert(hash uint64) int {
-	if (len(m.entries)+1)*4 > len(m.slots)*3 {
-		m.rehash()
-	}
-	m.entries = append(m.entries, entry{})
-	m.link(hash, len(m.entries))
-	m.live++
-	return len(m.entries) - 1
-}
-
-func (m *byteMap) link(hash uint64, number int) {
+func (m *byteMap) link(hash uint64, n int) {
 	mask := uint64(len(m.slots) - 1)
 	i := hash & mask
 	for m.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	m.slots[i] = hash>>32<<32 | uint64(number)
+	m.slots[i] = slotOf(hash, n)
 }
 
 // rehash makes room for more entries, and leaves out those that are gone.
 func (m *byteMap) rehash() {
 	kept := m.entries[:0]
+	if cap(m.entries) > 64 && m.live < cap(m.entries)/4 { // there were many
+		kept = make([]entry, 0, 2*m.live)
+	}
 	for _, e := range m.entries {
 		if !e.gone {
 			kept = append(kept, e)
@@ -158,12 +159,12 @@ func (m *byteMap) rehash() {
 	}
 	m.entries = kept
 	size := 16
-	for size < (len(kept)+1)*2 {
+	for size*3 < (len(kept)+1)*5 { // at most 60 % full, so that the next time is not soon
 		size *= 2
 	}
 	m.slots = make([]uint64, size)
-	for i := range m.entries {
-		m.link(maphash.Bytes(m.seed, m.keyOf(&m.entries[i])), i+1)
+	for n := range m.entries {
+		m.link(maphash.Bytes(m.seed, m.keyOf(&m.entries[n])), n)
 	}
 }
 

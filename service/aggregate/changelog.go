@@ -23,9 +23,13 @@ func (m *meta) append(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(append(dst, format, flags), uint64(m.sequence))
 	dst = binary.AppendVarint(dst, m.watermark)
+	dst = binary.AppendUvarint(dst, uint64(len(m.sources)))
 	for _, q := range slices.Sorted(maps.Keys(m.sources)) {
 		source := m.sources[q]
 		dst = source.append(dst)
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.horizons)) {
+		dst = binary.AppendVarint(binary.BigEndian.AppendUint64(dst, uint64(id)), m.horizons[id])
 	}
 	return dst
 }
@@ -35,11 +39,19 @@ func parseMeta(b []byte) (meta, error) {
 	if f := d.byte(); f != format {
 		return meta{}, fmt.Errorf("its format %d is unknown to this version", f)
 	}
-	m := meta{inexact: d.byte()&metaInexact != 0, sequence: int64(d.uvarint()), watermark: d.varint(), sources: map[int32]Progress{}}
-	for len(d.rest) > 0 {
+	m := meta{inexact: d.byte()&metaInexact != 0, sequence: int64(d.uvarint()), watermark: d.varint(), sources: map[int32]Progress{}, horizons: map[ID]int64{}}
+	if m.sequence <= 0 || m.watermark != NoWatermark && !within(m.watermark) {
+		d.fail()
+	}
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
 		var q Progress
-		q.read(&d)
-		m.sources[q.Partition] = q
+		if q.read(&d); !d.bad {
+			m.sources[q.Partition] = q
+		}
+	}
+	for len(d.rest) > 0 {
+		id := ID(d.uint64())
+		m.horizons[id] = d.varint()
 	}
 	if d.bad {
 		return m, errCut
@@ -85,15 +97,14 @@ func (p *Partition) restore(kind byte, d *decoder, value []byte) error {
 	s := p.series[id]
 	if s == nil {
 		s = newSeries(&Definition{id: id})
-		p.series[id] = s
-		p.order = append(p.order, s)
+		p.add(s)
 	}
 	var at *shelf
 	switch kind {
 	case keyWindow:
-		at = s.window(start)
+		at = s.windows.at(s, start)
 	case keyPane:
-		at = s.paneAt(start)
+		at = s.panes.at(s, start)
 	case keySession:
 		at = s.sessions
 	case keyHistory:
@@ -101,11 +112,14 @@ func (p *Partition) restore(kind byte, d *decoder, value []byte) error {
 	default:
 		return fmt.Errorf("the changelog has a record of kind %q, which is unknown to this version", kind)
 	}
-	if value == nil {
-		at.remove(d.rest)
-		return nil
+	if len(d.rest) > maxKey {
+		return errCut
 	}
-	at.put(d.rest, value)
+	if value != nil {
+		at.put(d.rest, value)
+	} else if n, _ := at.find(d.rest); n >= 0 {
+		at.drop(n)
+	}
 	return nil
 }
 
@@ -116,52 +130,61 @@ func (p *Partition) Restored() error {
 			return fmt.Errorf("the changelog has state of definition %s, but not the definition", s.def.id)
 		}
 		s.changed = false
-		for start, at := range s.windows {
-			if at.len() == 0 {
-				delete(s.windows, start)
-			}
-		}
-		for start, at := range s.panes {
-			if at.len() == 0 {
-				delete(s.panes, start)
-			}
-		}
+		s.windows.prune()
+		s.panes.prune()
 		for _, at := range s.shelves() {
-			if err := s.verify(at); err != nil {
-				return fmt.Errorf("the changelog's state of %s: %w", s.def.Name, err)
+			for n := range at.entries {
+				e := &at.entries[n]
+				if e.gone {
+					continue
+				}
+				if err := s.verify(at, at.keyOf(e), at.valueOf(e)); err != nil {
+					return fmt.Errorf("the changelog's state of %s: %w", s.def.Name, err)
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// verify checks the values of a shelf, and finds the sessions of each group.
-func (s *series) verify(at *shelf) error {
-	if at.kind == keyHistory {
+// verify checks a value, and puts a session into the index.
+func (s *series) verify(at *shelf, key, b []byte) error {
+	if at.kind == keyHistory { // of numbers, each of which is one
 		return nil
 	}
-	for n := range at.entries {
-		e := &at.entries[n]
-		if e.gone {
-			continue
-		}
-		v, err := parseValue(at.valueOf(e))
-		if err == nil {
-			err = s.functions.check(v.measures)
-		}
-		if err != nil {
-			return err
-		}
-		if at.kind != keySession {
-			continue
-		}
-		if len(at.keyOf(e)) < 8 {
+	v, err := parseValue(b)
+	if err != nil {
+		return err
+	}
+	if err := s.functions.check(v.measures); err != nil {
+		return err
+	}
+	switch {
+	case at.kind != keySession:
+		if size := s.step(at.kind); size == 0 || at.start != floor(at.start, size) || !within(at.start) {
 			return errCut
 		}
-		first, group := splitSessionKey(at.keyOf(e))
-		all := append(intervals(s.index.get(group)), interval{first, first + v.length})
+	case len(key) < 8:
+		return errCut
+	default:
+		first, group := splitSessionKey(key)
+		if !within(first) || !within(first+v.length) {
+			return errCut
+		}
+		all := append(intervals(nil, s.index.get(group)), interval{first, first + v.length})
 		slices.SortFunc(all, byTime)
 		s.index.put(group, appendIntervals(nil, all))
 	}
 	return nil
+}
+
+// step is what the starts of windows or panes are multiples of, 0 when a series has none.
+func (s *series) step(kind byte) int64 {
+	switch {
+	case s.def.session(), kind == keyPane && !s.hopping():
+		return 0
+	case kind == keyPane:
+		return s.def.panes
+	}
+	return s.def.Window.Every
 }

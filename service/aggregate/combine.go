@@ -119,7 +119,7 @@ func (t *table) session(seed maphash.Seed, u int64, group []byte) []uint64 {
 		}
 		t.relink(hash, n) // the old one stays, but is not looked for any more
 	} else {
-		n = t.insert(hash, group)
+		t.insert(hash, group)
 	}
 	e := t.entry(t.count - 1)
 	e[wordFirst], e[wordLast] = uint64(u), uint64(u)

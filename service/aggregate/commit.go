@@ -1,8 +1,7 @@
 package aggregate
 
 import (
-	"math"
-	"slices"
+	"maps"
 	"time"
 )
 
@@ -22,7 +21,7 @@ type Tick struct {
 	Sources  int32 // partitions of the source topic
 	CaughtUp bool  // the partials topic has been read to its end
 	Budget   int   // how many groups may be closed or dropped now; what has changed is always written
-	MaxBytes int   // beyond which no more is closed
+	MaxBytes int   // of what that writes, about
 }
 
 // Summary is what a merge commit did.
@@ -38,28 +37,34 @@ type Summary struct {
 	Highlights []Highlight // of the windows that are filling: what stands out
 }
 
-// Needed tells whether a merge commit would do anything: something has changed, or the watermark has moved.
+// Needed tells whether a merge commit would do anything: something has changed, or the watermark has passed something.
 func (p *Partition) Needed(t Tick) bool {
 	if len(p.journal.open.changes) > 0 || len(p.ahead) > 0 || len(p.expired) > 0 {
 		return true
 	}
 	w := p.advance(t.Now, t.Sources, t.CaughtUp)
-	return w > p.current().watermark && p.due(w)
+	for _, s := range p.order {
+		if s.due(w) {
+			return true
+		}
+	}
+	return false
 }
 
 // due tells whether a watermark closes or expires anything.
-func (p *Partition) due(w int64) bool {
-	for _, s := range p.order {
-		if s.sessions.len() > 0 && w > s.deadline {
-			return true
+func (s *series) due(w int64) bool {
+	if s.def.session() {
+		return s.sessionsDue(w)
+	}
+	if next, listening := s.unheard(); listening && s.def.closedAt(s.end(next)) <= w {
+		return true
+	}
+	for _, at := range s.windows.ordered {
+		if s.def.closedAt(s.end(at.start)) > w {
+			break
 		}
-		if next, listening := s.unheard(); listening && s.def.closedAt(s.end(next)) <= w {
+		if at.len() > 0 && (at.waiting > 0 || !s.judged(at.start) || s.def.expiredAt(s.end(at.start)) <= w) {
 			return true
-		}
-		for start, at := range s.windows {
-			if s.def.closedAt(s.end(start)) <= w && !at.closed || s.def.expiredAt(s.end(start)) <= w {
-				return true
-			}
 		}
 	}
 	return false
@@ -69,58 +74,62 @@ func (p *Partition) due(w int64) bool {
 type committing struct {
 	*Partition
 	Tick
-	out     Writer
-	did     Summary
-	next    meta
-	left    int // of the budget
-	bytes   int // written
-	key     []byte
-	value   []byte
-	insight []byte
-	stamp   []byte // updated_at
+	buffers
+	out   Writer
+	did   Summary
+	next  meta
+	left  int    // of the budget
+	bytes int    // written to close and drop
+	stamp []byte // updated_at
 }
+
+// buffers are used again by the next merge commit.
+type buffers struct{ key, value, insight, union, spare []byte }
 
 // Commit writes everything that has changed since the last merge commit and closes what the watermark has passed. The
 // partition's own offset has to be committed in the same transaction, with the sequence that Next gives, and then
 // Confirm has to be called, or Settle if the outcome is another one.
 func (p *Partition) Commit(t Tick, out Writer) Summary {
-	c := &committing{Partition: p, Tick: t, out: out, left: max(t.Budget, 1)}
-	c.MaxBytes = max(c.MaxBytes, 1)
-	c.stamp = appendTime(nil, t.Now.UnixMilli())
-	before := p.current()
-	c.next = meta{watermark: p.advance(t.Now, t.Sources, t.CaughtUp), sequence: before.sequence + 1, inexact: before.inexact, sources: map[int32]Progress{}}
-	for q, known := range before.sources {
-		c.next.sources[q] = known
-	}
-	for q, news := range p.ahead {
-		if q == inexactly {
-			c.next.inexact = true
-		} else {
-			c.next.sources[q] = news
-		}
-	}
+	c := &committing{Partition: p, Tick: t, buffers: p.buffers, out: out, left: max(t.Budget, 1), stamp: appendTime(nil, t.Now.UnixMilli())}
+	c.next = p.following(p.advance(t.Now, t.Sources, t.CaughtUp))
 	c.did.Watermark = c.next.watermark
+	for _, s := range p.order {
+		s.windows.prune()
+		s.panes.prune()
+	}
 	c.changed()
+	c.bytes = 0
 	for _, s := range p.order {
 		c.close(s)
 		c.expire(s)
 	}
 	c.letters()
+	c.states()
 	c.definitions()
 	c.write(appendMetaKey(c.key[:0]), c.next.append(c.value[:0]))
 	p.journal.seal()
-	p.sealed = &c.next
+	p.sealed, p.buffers = &c.next, c.buffers
 	clear(p.ahead)
 	return c.did
 }
 
-// Next is the sequence of the merge commit on its way.
-func (p *Partition) Next() int64 { return p.current().sequence }
+// following is what the changelog is to say of the partition, with a watermark.
+func (p *Partition) following(watermark int64) meta {
+	before := p.current()
+	next := meta{watermark: watermark, sequence: p.nextSequence(), inexact: before.inexact, sources: maps.Clone(before.sources), horizons: maps.Clone(before.horizons)}
+	for q, news := range p.ahead {
+		if q == inexactly {
+			next.inexact = true
+		} else {
+			next.sources[q] = news
+		}
+	}
+	return next
+}
 
 func (c *committing) write(key, value []byte) {
 	c.out.Changelog(key, value)
 	c.did.Records++
-	c.bytes += len(key) + len(value)
 }
 
 // publish writes an insight, nil to take it back.
@@ -130,32 +139,26 @@ func (c *committing) publish(key, value []byte) {
 	c.bytes += len(key) + len(value)
 }
 
-// spent tells that the rest has to wait for the next merge commit.
-func (c *committing) spent() bool { return c.left <= 0 || c.bytes >= c.MaxBytes }
+// spent tells that the rest has to wait for the next merge commit. One thing is always done.
+func (c *committing) spent() bool { return c.left <= 0 || c.bytes > 0 && c.bytes >= c.MaxBytes }
 
-// record writes what a shelf has under a key to the changelog.
-func (c *committing) record(at *shelf, key, value []byte) {
-	if at.kind == 0 {
-		return
-	}
-	c.key = at.appendKey(c.key[:0], key)
-	c.write(c.key, value)
+// spend takes the change of an entry off the budget.
+func (c *committing) spend(e *entry) {
+	c.left--
+	c.bytes += int(e.key) + int(e.value)
 }
 
-// changed writes what partials have changed, with an insight of each where updates are wanted.
+// changed writes insights of what partials have changed. What has just closed can wait, see close.
 func (c *committing) changed() {
 	page := &c.journal.open
-	count := len(page.changes)
 	var panes []int
-	for i := range count {
-		at := page.changes[i].shelf
-		key := page.key(&page.changes[i])
+	for i := range len(page.changes) { // insights add to them
+		at, key := page.changes[i].shelf, page.key(&page.changes[i])
 		switch at.kind {
 		case keyWindow:
-			c.update(at, key)
+			c.refresh(at, key)
 		case keyPane:
 			panes = append(panes, i)
-			c.record(at, key, at.get(key))
 		case keySession:
 			c.moved(at, key, page.before(&page.changes[i]))
 		}
@@ -163,32 +166,46 @@ func (c *committing) changed() {
 	c.hopped(panes)
 }
 
-// update writes the insight and the record of a group of a window that has changed.
-func (c *committing) update(at *shelf, key []byte) {
+// refresh writes the insight of a group of a window that has changed, unless that has to wait until the window is closed.
+func (c *committing) refresh(at *shelf, group []byte) {
 	s := at.series
-	closed := s.def.closedAt(s.end(at.start)) <= c.next.watermark
-	if closed || !s.def.Final {
-		c.emit(at, at.start, s.end(at.start), key, known(at.get(key)).measures, closed)
+	n, _ := at.find(group)
+	if n < 0 {
+		return
 	}
-	c.record(at, key, at.get(key))
+	closed := s.def.closedAt(s.end(at.start)) <= c.next.watermark
+	if closed && s.judged(at.start) || !closed && !s.def.Final {
+		c.emit(at, n, closed)
+	}
 }
 
-// emit writes an insight of a group and counts it in its value.
-func (c *committing) emit(at *shelf, start, end int64, key, measures []byte, final bool) {
-	v := known(at.get(key))
-	s := at.series
-	c.did.Updates, c.did.Finals = c.did.Updates+btoi(!final), c.did.Finals+btoi(final)
-	c.did.Revised += btoi(v.final)
-	v.revision++
-	v.final = final
-	group := key
-	if s.def.session() {
-		_, group = splitSessionKey(key)
+// emit writes the insight of a group of a window.
+func (c *committing) emit(at *shelf, n int, final bool) {
+	e := &at.entries[n]
+	c.insightOf(at, n, at.start, at.series.end(at.start), at.keyOf(e), c.measuresOf(at, e), final)
+}
+
+// measuresOf are the measures of a group in a window: what stands there, or the union of the panes. They are valid until
+// the entry changes, or the next union.
+func (c *committing) measuresOf(at *shelf, e *entry) []byte {
+	if at.series.hopping() {
+		return c.unite(at.series, at.start, at.keyOf(e))
 	}
-	c.insight = c.describe(c.insight[:0], s, at, start, end, group, measures, &v)
+	return known(at.valueOf(e)).measures
+}
+
+// insightOf writes an insight and counts it in the entry that it is of.
+func (c *committing) insightOf(at *shelf, n int, start, end int64, group, measures []byte, final bool) {
+	key := at.keyOf(&at.entries[n])
+	v := known(at.valueOf(&at.entries[n]))
+	c.did.Updates, c.did.Finals, c.did.Revised = c.did.Updates+btoi(!final), c.did.Finals+btoi(final), c.did.Revised+btoi(final && v.closed)
+	v.revision++
+	v.final, v.closed, v.shown = final, v.closed || final, true
+	c.insight = c.describe(c.insight[:0], at, start, end, group, measures, &v)
+	c.key = c.address(at.address(c.key[:0], start, end), group)
+	c.publish(c.key, c.insight)
 	c.value = v.append(c.value[:0])
-	c.publish(c.insightKey(s, start, end, group), c.insight)
-	c.journal.set(at, key, c.value)
+	c.journal.setAt(at, n, 0, key, c.value)
 }
 
 func btoi(b bool) int {
@@ -196,105 +213,6 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// close writes the finals of windows that the watermark has passed, in the order of time, as far as the budget reaches.
-func (c *committing) close(s *series) {
-	if s.def.session() {
-		c.closeSessions(s)
-		return
-	}
-	for _, start := range starts(s.windows) {
-		at := s.windows[start]
-		if s.def.closedAt(s.end(start)) > c.next.watermark {
-			break
-		}
-		if at.closed {
-			continue
-		}
-		if !c.closeWindow(s, at) {
-			c.did.More = true
-			return
-		}
-		at.closed = true
-	}
-	c.quiet(s)
-}
-
-// closeWindow makes all groups of a window final, and tells whether the budget was enough.
-func (c *committing) closeWindow(s *series, at *shelf) bool {
-	for n := 0; n < len(at.entries); n++ {
-		e := &at.entries[n]
-		if e.gone {
-			continue
-		}
-		if v := known(at.valueOf(e)); v.final {
-			continue
-		}
-		if c.spent() {
-			return false
-		}
-		c.left--
-		key := slices.Clone(at.keyOf(e))
-		measures := c.measuresOf(s, at, key)
-		c.emit(at, at.start, s.end(at.start), key, measures, true)
-		c.record(at, key, at.get(key))
-	}
-	c.detect(s, at)
-	return true
-}
-
-// measuresOf are the measures of a group in a window: what stands there, or the union of the panes.
-func (c *committing) measuresOf(s *series, at *shelf, key []byte) []byte {
-	if !s.hopping() {
-		return slices.Clone(known(at.get(key)).measures)
-	}
-	return c.union(s, at.start, key)
-}
-
-// expire drops the windows and panes that are older than their retention.
-func (c *committing) expire(s *series) {
-	if s.def.session() {
-		return // closeSessions has looked at each
-	}
-	for _, all := range []map[int64]*shelf{s.windows, s.panes} {
-		for _, start := range starts(all) {
-			at := all[start]
-			last := start
-			if at.kind == keyPane {
-				last = s.lastWindowOf(start)
-			}
-			if s.def.expiredAt(s.end(last)) > c.next.watermark {
-				break
-			}
-			if at.len() == 0 { // what was on it is gone for good since the last merge commit
-				delete(all, start)
-				continue
-			}
-			if at.kind == keyWindow && !at.closed || !c.drop(at) {
-				c.did.More = true
-				return
-			}
-		}
-	}
-}
-
-// drop takes everything off a shelf, and tells whether the budget was enough.
-func (c *committing) drop(at *shelf) bool {
-	for n := 0; n < len(at.entries); n++ {
-		e := &at.entries[n]
-		if e.gone {
-			continue
-		}
-		if c.spent() {
-			return false
-		}
-		c.left--
-		key := slices.Clone(at.keyOf(e))
-		c.record(at, key, nil)
-		c.journal.remove(at, key)
-	}
-	return true
 }
 
 // letters writes what came too late for everything.
@@ -305,18 +223,34 @@ func (c *committing) letters() {
 		c.out.Expired(c.insight)
 		c.did.Records++
 	}
-	c.Partition.expired = nil
+	c.expired = nil
+}
+
+// states writes to the changelog what has changed.
+func (c *committing) states() {
+	page := &c.journal.open
+	for i := range page.changes {
+		change := &page.changes[i]
+		at, key := change.shelf, page.key(change)
+		if at.kind == 0 {
+			continue
+		}
+		now := at.get(key)
+		if now == nil && !change.had { // it came and went
+			continue
+		}
+		c.key = append(at.appendKey(c.key[:0]), key...)
+		c.write(c.key, now)
+	}
 }
 
 // definitions writes those that the changelog does not have yet.
 func (c *committing) definitions() {
 	for _, s := range c.order {
-		if s.changed {
+		if s.sealed = s.changed; s.changed {
 			s.changed = false
-			c.write(appendDefinitionKey(c.key[:0], s.def.id), s.def.record(c.value[:0]))
+			c.key, c.value = appendDefinitionKey(c.key[:0], s.def.id), s.def.record(c.value[:0])
+			c.write(c.key, c.value)
 		}
 	}
 }
-
-// never is a deadline that no watermark passes.
-const never = math.MaxInt64

@@ -35,8 +35,12 @@ type Definition struct {
 	Measures  []MeasureSpec `json:"measures"`
 	Detect    *Detect       `json:"detect,omitempty"`
 
+	// Retired are measures of earlier definitions with the same ID, which state may have. The changelog knows them, a
+	// pipeline file does not.
+	Retired []MeasureSpec `json:"retired,omitempty"`
+
 	id        ID
-	panes     int64             // pane()
+	panes     int64             // the length of panes, 0 for sessions
 	functions []measure.Measure // of Measures; missing where this version does not know one
 }
 

@@ -18,3 +18,6 @@ const NoWatermark = math.MinInt64
 
 // MaxGroupKey is how many bytes the values of a group may have, as JSON: an event beyond is a dead letter.
 const MaxGroupKey = 1 << 10
+
+// maxKey is the size of the longest key on a shelf: that of a session.
+const maxKey = MaxGroupKey + 8

@@ -51,18 +51,10 @@ func (h Highlight) Span() string { return span(h.Start, h.End) }
 // mostHighlights is how many groups of an aggregate a summary names.
 const mostHighlights = 3
 
-// highlight keeps the groups of the latest window with the largest first number among their measures.
+// highlight keeps the groups of the latest window with the largest first number among their measures. text are those
+// measures as they stand in the insight.
 func (c *committing) highlight(s *series, start, end int64, group, text, measures []byte, final bool) {
 	if s.def.session() { // their latest ones have hardly begun
-		return
-	}
-	rank, ok := 0.0, false
-	for i := range s.names {
-		if state := stateOf(measures, s.names[i].id); state != nil && !ok {
-			rank, ok = s.functions[s.names[i].id].Number(state)
-		}
-	}
-	if !ok {
 		return
 	}
 	all := c.did.Highlights
@@ -77,6 +69,10 @@ func (c *committing) highlight(s *series, start, end int64, group, text, measure
 	if to > from && all[from].Start > start {
 		return
 	}
+	rank, ok := s.rank(measures)
+	if !ok {
+		return
+	}
 	if to > from && all[from].Start < start {
 		all = slices.Delete(all, from, to)
 		to = from
@@ -85,11 +81,23 @@ func (c *committing) highlight(s *series, start, end int64, group, text, measure
 	for at < to && all[at].Rank >= rank {
 		at++
 	}
-	if at-from >= mostHighlights {
-		return
+	if at-from < mostHighlights {
+		if to-from == mostHighlights {
+			all = slices.Delete(all, to-1, to)
+		}
+		all = slices.Insert(all, at, Highlight{s.def.Name, start, end, slices.Clone(group), slices.Clone(text), rank, final})
 	}
-	if to-from == mostHighlights {
-		all = slices.Delete(all, to-1, to)
+	c.did.Highlights = all
+}
+
+// rank is the first number among measures.
+func (s *series) rank(measures []byte) (float64, bool) {
+	for i := range s.names {
+		if state := stateOf(measures, s.names[i].id); state != nil {
+			if x, ok := s.functions.of(s.names[i].id).Number(state); ok {
+				return x, true
+			}
+		}
 	}
-	c.did.Highlights = slices.Insert(all, at, Highlight{s.def.Name, start, end, slices.Clone(group), slices.Clone(text), rank, final})
+	return 0, false
 }

@@ -5,7 +5,7 @@ package aggregate
 // and the word that it happened, the next one collects its changes already.
 type journal struct {
 	open, sealed page
-	generation   uint32
+	generation   uint32 // counts pages, from 1: what a restore has put in place was touched in none
 }
 
 // page are the changes of one merge commit, in their order.
@@ -47,7 +47,7 @@ func (p *page) note(c change, key, old []byte) {
 const keptPage = 1 << 20
 
 func (p *page) reset() {
-	const changeSize = 64
+	const changeSize = 48
 	if len(p.bytes)+len(p.changes)*changeSize > keptPage {
 		*p = page{}
 		return
@@ -60,47 +60,60 @@ func (p *page) reset() {
 func (p *page) undo() {
 	for i := len(p.changes) - 1; i >= 0; i-- {
 		c := &p.changes[i]
+		s := c.shelf
+		n, hash := s.find(p.key(c))
 		switch {
+		case !c.had && n >= 0:
+			s.drop(n)
+		case c.had && n < 0:
+			n = s.insert(hash, p.key(c), p.before(c))
+			s.entries[n].touched = c.generation
 		case c.had:
-			c.shelf.put(p.key(c), p.before(c))
-			if n, _ := c.shelf.find(p.key(c)); n >= 0 {
-				c.shelf.entries[n].touched = c.generation
-			}
-		default:
-			c.shelf.remove(p.key(c))
+			s.replace(n, p.before(c))
+			s.entries[n].touched = c.generation
 		}
 	}
 	p.reset()
 }
 
-// set changes a value and notes what was there before.
+// set changes the value of a key and notes what was there before.
 func (j *journal) set(s *shelf, key, value []byte) {
-	n, _ := s.find(key)
-	switch {
-	case n < 0:
-		j.open.note(change{shelf: s}, key, nil)
-	case s.entries[n].touched != j.generation:
-		e := &s.entries[n]
-		j.open.note(change{shelf: s, had: true, generation: e.touched}, key, s.valueOf(e))
-	}
-	s.put(key, value)
+	n, hash := s.find(key)
+	j.setAt(s, n, hash, key, value)
+}
+
+// setAt is set for a key that was looked for: n and hash are what find said.
+func (j *journal) setAt(s *shelf, n int, hash uint64, key, value []byte) {
 	if n < 0 {
-		n = len(s.entries) - 1
+		j.open.note(change{shelf: s}, key, nil)
+		n = s.insert(hash, key, value)
+		s.entries[n].touched = j.generation
+		return
 	}
-	s.entries[n].touched = j.generation
+	j.touch(s, n)
+	s.replace(n, value)
 }
 
 // remove forgets a key and notes what was there.
 func (j *journal) remove(s *shelf, key []byte) {
-	n, _ := s.find(key)
-	if n < 0 {
-		return
+	if n, _ := s.find(key); n >= 0 {
+		j.removeAt(s, n)
 	}
+}
+
+// removeAt is remove for an entry.
+func (j *journal) removeAt(s *shelf, n int) {
+	j.touch(s, n)
+	s.drop(n)
+}
+
+// touch notes what an entry has, unless it was changed in this generation before.
+func (j *journal) touch(s *shelf, n int) {
 	e := &s.entries[n]
 	if e.touched != j.generation {
-		j.open.note(change{shelf: s, had: true, generation: e.touched}, key, s.valueOf(e))
+		j.open.note(change{shelf: s, had: true, generation: e.touched}, s.keyOf(e), s.valueOf(e))
+		e.touched = j.generation
 	}
-	s.remove(key)
 }
 
 // seal ends a generation: its changes are on their way.

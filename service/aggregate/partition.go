@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 type Partition struct {
 	number int32
 	count  int32 // of partitions, that share max_groups
+	author int64 // see nextSequence
 
 	series  map[ID]*series
 	order   []*series
@@ -26,6 +28,7 @@ type Partition struct {
 	idle    idleness
 
 	scratch, merged, line []byte
+	buffers
 }
 
 // meta is what the changelog keeps of a partition as a whole.
@@ -34,15 +37,26 @@ type meta struct {
 	sequence  int64 // of the merge commit that wrote it
 	inexact   bool  // somebody moved offsets: events may have counted twice
 	sources   map[int32]Progress
+	horizons  map[ID]int64
 }
 
-// expired is a partial that came when nothing of its window is kept any more.
+// horizon is the end up to which windows and sessions of a series are gone: nothing that counts in them is taken any more,
+// or a window that was whole would be written over by a part of it. A definition with another grace or retention moves it
+// on, never back.
+func (m *meta) horizon(s *series) int64 {
+	if at, known := m.horizons[s.def.id]; known {
+		return at
+	}
+	return NoWatermark
+}
+
+// expired is a partial that came when nothing of its window is kept any more, or, if it is a pane, of the first windows
+// that it is part of. start and end are those of what has missed it.
 type expired struct {
-	series      *series
-	start, end  int64
-	group       []byte
-	measures    []byte
-	overflowing bool
+	series     *series
+	start, end int64
+	group      []byte
+	measures   []byte
 }
 
 // Counts are events in the life of a partition, since it was made.
@@ -52,12 +66,28 @@ type Counts struct {
 
 // NewPartition is an empty partition, one of count.
 func NewPartition(number, count int32) *Partition {
-	return &Partition{number: number, count: max(count, 1), series: map[ID]*series{}, meta: meta{watermark: NoWatermark, sources: map[int32]Progress{}}, ahead: map[int32]Progress{},
-		journal: journal{generation: 1}} // entries that were restored have 0
+	return &Partition{
+		number: number, count: max(count, 1), author: rand.Int64N(1 << authorBits),
+		series: map[ID]*series{}, journal: journal{generation: 1}, // entries that were restored have 0
+		meta: meta{watermark: NoWatermark, sources: map[int32]Progress{}, horizons: map[ID]int64{}}, ahead: map[int32]Progress{},
+	}
 }
 
-// Sequence is that of the last merge commit that is known to have happened, 0 before the first.
+// authorBits are the lower bits of a sequence: they tell whose it is. An instance that stood still may have made a merge
+// commit of which it does not know what became, while another one took over, and committed one of the same number. Then
+// the state here is not what is committed.
+const authorBits = 24
+
+// nextSequence is that of the next merge commit.
+func (p *Partition) nextSequence() int64 {
+	return (p.current().sequence>>authorBits+1)<<authorBits | p.author
+}
+
+// Sequence names the last merge commit that is known to have happened, 0 before the first. That of a later one is higher.
 func (p *Partition) Sequence() int64 { return p.meta.sequence }
+
+// Next names the merge commit on its way.
+func (p *Partition) Next() int64 { return p.current().sequence }
 
 // Watermark is W as of the last merge commit, NoWatermark before there is one.
 func (p *Partition) Watermark() int64 { return p.current().watermark }
@@ -88,7 +118,7 @@ func (p *Partition) ChangedBytes() int { return len(p.journal.open.bytes) }
 func (p *Partition) Groups() (n int) {
 	for _, s := range p.order {
 		n += s.sessions.len()
-		for _, w := range s.windows {
+		for _, w := range s.windows.ordered {
 			n += w.len()
 		}
 	}
@@ -99,8 +129,8 @@ func (p *Partition) Groups() (n int) {
 func (p *Partition) Open() (n int) {
 	w := p.current().watermark
 	for _, s := range p.order {
-		for start := range s.windows {
-			if s.def.closedAt(s.end(start)) > w {
+		for _, at := range s.windows.ordered {
+			if s.def.closedAt(s.end(at.start)) > w {
 				n++
 			}
 		}
@@ -163,11 +193,15 @@ func (p *Partition) define(text []byte) error {
 		if err := s.define(d); err != nil {
 			return err
 		}
-		p.series[d.id] = s
-		p.order = append(p.order, s)
+		p.add(s)
 		return nil
 	}
 	return s.define(d)
+}
+
+func (p *Partition) add(s *series) {
+	p.series[s.def.id] = s
+	p.order = append(p.order, s)
 }
 
 // progress notes how far source partitions have been read. What is read twice counted twice.
@@ -208,7 +242,7 @@ func (p *Partition) source(q int32) (Progress, bool) {
 	return found, ok
 }
 
-// Overlap is the last source partition's progress that began below what had been read.
+// partial merges one partial.
 func (p *Partition) partial(rest []byte, session bool) error {
 	t, err := parsePartial(rest, session)
 	if err != nil {
@@ -224,44 +258,51 @@ func (p *Partition) partial(rest []byte, session bool) error {
 	if err := s.functions.check(t.measures); err != nil {
 		return err
 	}
-	p.counts.Partials++
-	if session {
-		return p.joinSession(s, &t)
-	}
-	if floor(t.first, s.def.pane()) != t.first {
+	if !session && floor(t.first, s.def.panes) != t.first {
 		return errors.New("a pane that does not start where panes start")
 	}
-	p.joinPane(s, &t)
+	p.counts.Partials++
+	if session {
+		p.joinSession(s, &t)
+	} else {
+		p.joinPane(s, &t)
+	}
 	return nil
 }
 
 // joinPane adds a partial to its pane, which is the window itself when windows lie side by side.
 func (p *Partition) joinPane(s *series, t *partial) {
-	w := p.current().watermark
-	lastEnd := s.end(floor(t.first, s.def.Window.Every))
-	if s.def.expiredAt(lastEnd) <= w {
-		p.expire(s, t.first, t.first+s.def.pane(), t)
-		return
+	gone := p.current().horizon(s)
+	if first := s.firstWindowOf(t.first); s.end(first) <= gone {
+		last := min(floor(gone-s.def.Window.Size, s.def.Window.Every), s.lastWindowOf(t.first))
+		p.expire(s, first, s.end(last), t)
+		if last == s.lastWindowOf(t.first) {
+			return
+		}
 	}
-	shelf := s.window
 	if s.hopping() {
-		shelf = s.paneAt
+		p.join(s.panes.at(s, t.first), t)
+	} else {
+		p.join(s.windows.at(s, t.first), t)
 	}
-	p.join(shelf(t.first), t.group, t.measures, s)
 }
 
-// join adds measures to a group of a shelf.
-func (p *Partition) join(at *shelf, group, measures []byte, s *series) {
-	key := at.keyFor(group, p.groupsOf(s))
-	if len(key) == len(other) && string(key) == other {
+// join adds a partial to its group on a shelf.
+func (p *Partition) join(at *shelf, t *partial) {
+	s := at.series
+	key, n, hash := at.keyFor(t.group, p.groupsOf(s))
+	if string(key) == other {
 		p.counts.Overflowed++
 	}
-	v := known(at.get(key))
-	p.merged, p.scratch = s.functions.merge(p.merged[:0], v.measures, measures, p.scratch)
-	v.measures = p.merged
-	at.closed = false
-	p.line = v.append(p.line[:0])
-	p.journal.set(at, key, p.line)
+	v, measures := value{}, t.measures
+	if n >= 0 {
+		v = known(at.valueOf(&at.entries[n]))
+		p.merged, p.scratch = s.functions.merge(p.merged[:0], v.measures, t.measures, p.scratch)
+		measures = p.merged
+	}
+	v.final = false
+	p.line = append(v.appendHead(p.line[:0]), measures...)
+	p.journal.setAt(at, n, hash, key, p.line)
 }
 
 // groupsOf is this partition's share of max_groups: groups are spread evenly by their hash.
@@ -288,11 +329,8 @@ func (p *Partition) Settle(sequence int64) (known bool) {
 	}
 	p.sealed, p.expired, p.idle = nil, nil, idleness{}
 	clear(p.ahead)
-	for _, s := range p.order { // what was sent of them may have been lost with the transaction
-		s.changed, s.deadline = true, NoWatermark
-		for _, w := range s.windows {
-			w.closed = false
-		}
+	for _, s := range p.order {
+		s.changed, s.sealed, s.deadline = s.changed || s.sealed, false, NoWatermark
 	}
 	return true
 }
@@ -304,6 +342,9 @@ func (p *Partition) Confirm() {
 	}
 	p.journal.confirm()
 	p.meta, p.sealed = *p.sealed, nil
+	for _, s := range p.order {
+		s.sealed = false
+	}
 }
 
 // advance moves W: see idleness. It returns the new watermark, which never goes back.

@@ -1,8 +1,6 @@
 package aggregate
 
 import (
-	"encoding/binary"
-	"maps"
 	"slices"
 
 	"data-stream-engine/model"
@@ -10,97 +8,74 @@ import (
 
 // series is everything that one definition has in one partition.
 type series struct {
-	def       *Definition
-	changed   bool // since it was written to the changelog
+	def       *Definition // the latest one, with the measures of earlier ones as Retired
+	changed   bool        // since it was written to the changelog
+	sealed    bool        // it was written with the merge commit on its way
 	functions functions
 	names     []measured
 
-	windows  map[int64]*shelf // by start; of a tumbling window with its measures, of a hopping one without
-	panes    map[int64]*shelf // of hopping windows
+	windows  timeline // of a tumbling window with the measures of its groups, of a hopping one without
+	panes    timeline // of hopping windows
 	sessions *shelf
 	index    *shelf // of sessions: where those of a group lie
 	history  *shelf // for detect
 
-	deadline int64 // before it no session closes
+	deadline int64 // up to it no session has to be closed or forgotten
 }
 
 // measured is a measure under its name.
 type measured struct {
 	name   string
+	member []byte // the name as JSON
 	id     uint32
 	latest bool // the latest definition has it
 }
 
-// shelf is a table of the state, and the part of its keys that all have in common.
-type shelf struct {
-	*byteMap
-	kind   byte // of its records in the changelog; 0: it is not kept there
-	series *series
-	start  int64
-	closed bool // nothing on it waits to become final
-	text   []byte
-}
-
-// The kinds of keys in the changelog, behind format.
-const (
-	keyMeta       = 'm'
-	keyDefinition = 'd'
-	keyWindow     = 'w'
-	keyPane       = 'p'
-	keySession    = 's'
-	keyHistory    = 'h'
-)
-
 func newSeries(d *Definition) *series {
-	s := &series{def: d, functions: functions{}, windows: map[int64]*shelf{}, panes: map[int64]*shelf{}, deadline: NoWatermark}
-	s.sessions = &shelf{byteMap: newByteMap(), kind: keySession, series: s}
-	s.index = &shelf{byteMap: newByteMap(), series: s}
-	s.history = &shelf{byteMap: newByteMap(), kind: keyHistory, series: s}
+	s := &series{def: d, windows: newTimeline(keyWindow), panes: newTimeline(keyPane), deadline: NoWatermark}
+	s.sessions, s.index, s.history = s.newShelf(keySession, 0), s.newShelf(0, 0), s.newShelf(keyHistory, 0)
 	return s
 }
 
-// define takes over a definition with the series' id. Measures that it lacks are kept for the state that has them.
+// define takes over a definition with the series' id. Measures that it lacks are kept, for the state that has them and for
+// the partials of instances with an earlier pipeline file.
 func (s *series) define(d *Definition) error {
-	fresh := functions{}
-	for i := range d.Measures {
-		m := &d.Measures[i]
-		f, err := m.implementation()
-		if err != nil {
-			return err
-		}
-		fresh[m.id()] = f
-	}
-	maps.Copy(s.functions, fresh)
-	names := make([]measured, 0, len(d.Measures))
-	for i := range d.Measures {
-		names = append(names, measured{d.Measures[i].Name, d.Measures[i].id(), true})
-	}
-	for _, old := range s.names {
-		if !slices.ContainsFunc(names, func(m measured) bool { return m.name == old.name }) {
-			names = append(names, measured{old.name, old.id, false})
+	d.Retired = retired(d.Measures, d.Retired, s.def.Measures, s.def.Retired)
+	var fresh functions
+	var names []measured
+	for n, list := range [][]MeasureSpec{d.Measures, d.Retired} {
+		for i := range list {
+			m := &list[i]
+			f, err := m.implementation()
+			if err != nil {
+				return err
+			}
+			fresh = append(fresh, function{m.id(), f})
+			if !slices.ContainsFunc(names, func(x measured) bool { return x.name == m.Name }) {
+				names = append(names, measured{m.Name, appendText(nil, m.Name), m.id(), n == 0})
+			}
 		}
 	}
-	s.def, s.names, s.changed = d, names, true
-	for _, shelf := range s.windows {
-		shelf.closed, shelf.text = false, nil
+	s.def, s.functions, s.names, s.changed = d, fresh, names, true
+	for _, w := range s.windows.ordered {
+		w.texts = nil
 	}
 	s.deadline = NoWatermark
 	return nil
 }
 
-// shelfAt is the shelf of a window or pane, made when there is none.
-func (s *series) shelfAt(all map[int64]*shelf, kind byte, start int64) *shelf {
-	found := all[start]
-	if found == nil {
-		found = &shelf{byteMap: newByteMap(), kind: kind, series: s, start: start}
-		all[start] = found
+// retired are the measures of lists that are not among the latest, each once.
+func retired(latest []MeasureSpec, lists ...[]MeasureSpec) (all []MeasureSpec) {
+	for _, list := range lists {
+		for i := range list {
+			same := func(m MeasureSpec) bool { return m.id() == list[i].id() }
+			if !slices.ContainsFunc(latest, same) && !slices.ContainsFunc(all, same) {
+				all = append(all, list[i])
+			}
+		}
 	}
-	return found
+	return all
 }
-
-func (s *series) window(start int64) *shelf { return s.shelfAt(s.windows, keyWindow, start) }
-
-func (s *series) paneAt(start int64) *shelf { return s.shelfAt(s.panes, keyPane, start) }
 
 func (s *series) hopping() bool { return s.def.Window.Kind == model.Hopping }
 
@@ -119,37 +94,15 @@ func (s *series) windowsOf(pane int64) func(yield func(int64) bool) {
 	}
 }
 
-// starts are the starts of shelves in order.
-func starts(all map[int64]*shelf) []int64 { return slices.Sorted(maps.Keys(all)) }
+// firstWindowOf is the start of the first window that a pane is part of.
+func (s *series) firstWindowOf(pane int64) int64 {
+	return floor(pane-s.def.Window.Size, s.def.Window.Every) + s.def.Window.Every
+}
+
+// lastWindowOf is the start of the last window that a pane is part of.
+func (s *series) lastWindowOf(pane int64) int64 { return floor(pane, s.def.Window.Every) }
 
 // shelves are all tables whose content is in the changelog.
 func (s *series) shelves() []*shelf {
-	all := []*shelf{s.sessions, s.history}
-	for _, start := range starts(s.windows) {
-		all = append(all, s.windows[start])
-	}
-	for _, start := range starts(s.panes) {
-		all = append(all, s.panes[start])
-	}
-	return all
-}
-
-// appendKey is the key of a shelf's record in the changelog.
-func (s *shelf) appendKey(dst, key []byte) []byte {
-	dst = binary.BigEndian.AppendUint64(append(dst, format, s.kind), uint64(s.series.def.id))
-	return append(binary.AppendVarint(dst, s.start), key...)
-}
-
-// other is the group that counts what no longer fits. It is no JSON, so that no group of values can be it.
-const other = "\x00other"
-
-// keyFor is the key under which a group counts on a shelf, given how many groups it may have.
-func (s *shelf) keyFor(group []byte, most int) []byte {
-	if s.len() < most {
-		return group
-	}
-	if n, _ := s.find(group); n >= 0 {
-		return group
-	}
-	return []byte(other)
+	return slices.Concat([]*shelf{s.sessions, s.history}, s.windows.ordered, s.panes.ordered)
 }

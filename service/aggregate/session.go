@@ -3,6 +3,7 @@ package aggregate
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -22,14 +23,13 @@ func splitSessionKey(key []byte) (first int64, group []byte) {
 }
 
 // intervals reads an entry of the index.
-func intervals(b []byte) []interval {
+func intervals(dst []interval, b []byte) []interval {
 	d := decoder{rest: b}
-	var all []interval
 	for len(d.rest) > 0 {
 		first := d.varint()
-		all = append(all, interval{first, first + int64(d.uvarint())})
+		dst = append(dst, interval{first, first + int64(d.uvarint())})
 	}
-	return all
+	return dst
 }
 
 func appendIntervals(dst []byte, all []interval) []byte {
@@ -41,121 +41,168 @@ func appendIntervals(dst []byte, all []interval) []byte {
 
 // joinSession joins a mini session with all sessions of its group that are near enough. Joining intervals is associative:
 // however the events were cut and in whatever order the pieces come, the sessions are those of all events.
-func (p *Partition) joinSession(s *series, t *partial) error {
-	gap, w := s.def.Window.Gap, p.current().watermark
-	if w != NoWatermark && s.def.expiredAt(t.last+gap) < w {
+func (p *Partition) joinSession(s *series, t *partial) {
+	gap := s.def.Window.Gap
+	if t.last+gap <= p.current().horizon(s) {
 		p.expire(s, t.first, t.last, t)
-		return nil
+		return
 	}
-	group := s.index.keyFor(t.group, p.groupsOf(s))
+	group, n, hash := s.index.keyFor(t.group, p.groupsOf(s))
 	if string(group) == other {
 		p.counts.Overflowed++
 	}
-	joined, v := interval{t.first, t.last}, value{measures: t.measures}
-	near := func(i interval) bool { return i.first-gap <= joined.last && joined.first <= i.last+gap }
-	apart := intervals(s.index.get(group))
-	var within []interval
-	for n := slices.IndexFunc(apart, near); n >= 0; n = slices.IndexFunc(apart, near) {
-		within = append(within, apart[n])
-		p.scratch = sessionKey(p.scratch[:0], apart[n].first, group)
-		old := known(s.sessions.get(p.scratch))
-		var merged []byte
-		merged, p.merged = s.functions.merge(nil, old.measures, v.measures, p.merged)
-		v = value{revision: max(v.revision, old.revision), final: v.final || old.final, measures: merged}
-		joined = interval{min(joined.first, apart[n].first), max(joined.last, apart[n].last)}
-		apart = slices.Delete(apart, n, n+1)
+	var few [8]interval
+	apart := few[:0]
+	if n >= 0 {
+		apart = intervals(apart, s.index.valueOf(&s.index.entries[n]))
 	}
+	joined, v := interval{t.first, t.last}, value{}
+	measures := append(p.merged[:0], t.measures...)
+	near := func(i interval) bool { return i.first-gap <= joined.last && joined.first <= i.last+gap }
+	var few2 [8]interval
+	within, shown := few2[:0], interval{0, -1}
+	for i := slices.IndexFunc(apart, near); i >= 0; i = slices.IndexFunc(apart, near) {
+		p.line = sessionKey(p.line[:0], apart[i].first, group)
+		old := known(s.sessions.get(p.line))
+		p.spare, p.scratch = s.functions.merge(p.spare[:0], old.measures, measures, p.scratch)
+		measures, p.spare = p.spare, measures
+		v.revision, v.closed = max(v.revision, old.revision), v.closed || old.closed
+		joined = interval{min(joined.first, apart[i].first), max(joined.last, apart[i].last)}
+		if old.shown && apart[i] == joined {
+			shown = joined
+		}
+		within = append(within, apart[i])
+		apart = slices.Delete(apart, i, i+1)
+	}
+	p.merged = measures
 	for _, old := range within {
 		if old.first != joined.first { // the other one is written over
-			p.scratch = sessionKey(p.scratch[:0], old.first, group)
-			p.journal.remove(s.sessions, p.scratch)
+			p.line = sessionKey(p.line[:0], old.first, group)
+			p.journal.remove(s.sessions, p.line)
 		}
 	}
+	v.length, v.measures, v.shown = joined.last-joined.first, measures, shown == joined
+	p.line = sessionKey(p.line[:0], joined.first, group)
+	p.value = v.append(p.value[:0])
+	p.journal.set(s.sessions, p.line, p.value)
 	apart = append(apart, joined)
 	slices.SortFunc(apart, byTime)
-	v.length = joined.last - joined.first
-	p.line = v.append(p.line[:0])
-	p.scratch = sessionKey(p.scratch[:0], joined.first, group)
-	p.journal.set(s.sessions, p.scratch, p.line)
-	p.line = appendIntervals(p.line[:0], apart)
-	p.journal.set(s.index, group, p.line)
+	p.value = appendIntervals(p.value[:0], apart)
+	p.journal.setAt(s.index, n, hash, group, p.value)
 	s.deadline = min(s.deadline, s.def.closedAt(joined.last+gap))
-	return nil
 }
 
 // forget takes a session out of the index.
 func (p *Partition) forget(s *series, first int64, group []byte) {
-	all := slices.DeleteFunc(intervals(s.index.get(group)), func(i interval) bool { return i.first == first })
-	if len(all) == 0 {
-		p.journal.remove(s.index, group)
+	n, hash := s.index.find(group)
+	if n < 0 {
 		return
 	}
-	p.journal.set(s.index, group, appendIntervals(nil, all))
+	all := slices.DeleteFunc(intervals(nil, s.index.valueOf(&s.index.entries[n])), func(i interval) bool { return i.first == first })
+	if len(all) == 0 {
+		p.journal.removeAt(s.index, n)
+		return
+	}
+	p.journal.setAt(s.index, n, hash, group, appendIntervals(nil, all))
 }
 
-// moved writes a session that has changed, or takes back the insight of one that has become part of another: its key
-// names the session's end, so that a session that grows is a new one to whoever reads insights.
+// moved writes the insight of an open session that has changed, and takes back that of one that has grown or become part of
+// another: its key names the session's end, so that a session that grows is a new one to whoever reads insights.
 func (c *committing) moved(at *shelf, key, before []byte) {
 	s := at.series
 	first, group := splitSessionKey(key)
-	now := at.get(key)
-	if old := known(before); before != nil && old.revision > 0 && (now == nil || known(now).length != old.length) {
-		c.publish(c.insightKey(s, first, first+old.length, group), nil)
+	n, _ := at.find(key)
+	var v value
+	if n >= 0 {
+		v = known(at.valueOf(&at.entries[n]))
 	}
-	if now != nil {
-		v := known(now)
-		closed := c.next.watermark > s.def.closedAt(first+v.length+s.def.Window.Gap)
-		if closed || !s.def.Final {
-			c.emit(at, first, first+v.length, key, slices.Clone(v.measures), closed)
-		}
-		now = at.get(key)
+	if old := known(before); before != nil && (n < 0 || v.length != old.length) {
+		c.retract(s, first, &old, group)
 	}
-	c.record(at, key, now)
+	if closed := c.next.watermark > s.def.closedAt(first+v.length+s.def.Window.Gap); n >= 0 && !closed && !s.def.Final {
+		c.insightOf(at, n, first, first+v.length, group, v.measures, false)
+	}
+}
+
+// retract takes back what was written of a session.
+func (c *committing) retract(s *series, first int64, old *value, group []byte) {
+	if !old.shown {
+		return
+	}
+	c.key = c.address(s.address(c.key[:0], first, first+old.length), group)
+	c.publish(c.key, nil)
+	if old.final && s.limited() {
+		c.key = appendAnomaly(c.key)
+		c.publish(c.key, nil)
+	}
 }
 
 // closeSessions makes sessions final that the watermark has passed, and forgets those beyond their retention.
 func (c *committing) closeSessions(s *series) {
-	w := c.next.watermark
-	if w <= s.deadline {
+	w, at := c.next.watermark, s.sessions
+	if w == NoWatermark {
 		return
 	}
-	next := int64(never)
-	at := s.sessions
-	for n := 0; n < len(at.entries); n++ {
+	if w <= s.deadline {
+		c.pass(s, w-s.def.expiredAt(0)-1)
+		return
+	}
+	deadline := int64(math.MaxInt64)
+	for n := range at.entries {
 		e := &at.entries[n]
 		if e.gone {
 			continue
 		}
-		v := known(at.valueOf(e))
-		first, group := splitSessionKey(at.keyOf(e))
-		end := first + v.length + s.def.Window.Gap
-		expired, closing := w > s.def.expiredAt(end), w > s.def.closedAt(end) && !v.final
-		switch {
-		case !closing && !expired && v.final:
-			next = min(next, s.def.expiredAt(end))
-			continue
-		case !closing && !expired:
-			next = min(next, s.def.closedAt(end))
-			continue
-		case c.spent():
-			c.did.More = true
-			next = NoWatermark
+		key, v := at.keyOf(e), known(at.valueOf(e))
+		first, group := splitSessionKey(key)
+		if until := s.sessionUntil(first, &v); w <= until {
+			deadline = min(deadline, until)
 			continue
 		}
-		c.left--
-		key := slices.Clone(at.keyOf(e))
-		group = key[len(key)-len(group):]
-		if closing {
-			c.emit(at, first, first+v.length, key, slices.Clone(v.measures), true)
+		if c.spent() {
+			deadline, c.did.More = NoWatermark, true
+			break
+		}
+		c.spend(e)
+		if !v.final {
 			c.limits(s, first, first+v.length, group, v.measures)
+			c.insightOf(at, n, first, first+v.length, group, v.measures, true)
+			v.final = true
 		}
-		if expired {
-			c.journal.remove(at, key)
-			c.forget(s, first, group)
+		if until := s.sessionUntil(first, &v); w <= until {
+			deadline = min(deadline, until)
 		} else {
-			next = min(next, s.def.expiredAt(end))
+			c.journal.removeAt(at, n)
+			c.forget(s, first, group)
+			c.pass(s, first+v.length+s.def.Window.Gap)
 		}
-		c.record(at, key, at.get(key))
 	}
-	s.deadline = next
+	if s.deadline = deadline; deadline > NoWatermark {
+		c.pass(s, w-s.def.expiredAt(0)-1)
+	}
+}
+
+// sessionUntil is the watermark up to which nothing becomes of a session.
+func (s *series) sessionUntil(first int64, v *value) int64 {
+	end := first + v.length + s.def.Window.Gap
+	if v.final {
+		return s.def.expiredAt(end)
+	}
+	return s.def.closedAt(end)
+}
+
+// sessionsDue tells whether a watermark closes a session, or has one forgotten.
+func (s *series) sessionsDue(w int64) bool {
+	if w <= s.deadline {
+		return false
+	}
+	s.deadline = math.MaxInt64
+	for n := range s.sessions.entries {
+		if e := &s.sessions.entries[n]; !e.gone {
+			v := known(s.sessions.valueOf(e))
+			first, _ := splitSessionKey(s.sessions.keyOf(e))
+			s.deadline = min(s.deadline, s.sessionUntil(first, &v))
+		}
+	}
+	return w > s.deadline
 }

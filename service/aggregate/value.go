@@ -9,27 +9,42 @@ import (
 // A value is what is kept of a group in a window, a pane or a session, in memory and in the changelog alike: flags, the
 // number of insights that were written of it, for a session its length, and the measures by ascending id.
 type value struct {
-	final    bool   // the last insight of it said so
+	final    bool   // the last insight of it said so, and nothing has come since
+	closed   bool   // an insight of it said so once
+	shown    bool   // of a session: there is an insight of it from its first event to its last
 	revision uint64 // insights so far
 	length   int64  // of a session: from its first event to its last
 	measures []byte
 }
 
-const flagFinal = 1
+const (
+	flagFinal = 1 << iota
+	flagClosed
+	flagShown
+)
 
-func (v *value) append(dst []byte) []byte {
+// append writes a value with its measures.
+func (v *value) append(dst []byte) []byte { return append(v.appendHead(dst), v.measures...) }
+
+func (v *value) appendHead(dst []byte) []byte {
 	flags := byte(0)
 	if v.final {
 		flags |= flagFinal
 	}
+	if v.closed {
+		flags |= flagClosed
+	}
+	if v.shown {
+		flags |= flagShown
+	}
 	dst = binary.AppendUvarint(append(dst, flags), v.revision)
-	dst = binary.AppendUvarint(dst, uint64(v.length))
-	return append(dst, v.measures...)
+	return binary.AppendUvarint(dst, uint64(v.length))
 }
 
 func parseValue(b []byte) (value, error) {
 	d := decoder{rest: b}
-	v := value{final: d.byte()&flagFinal != 0, revision: d.uvarint(), length: int64(d.uvarint())}
+	flags := d.byte()
+	v := value{final: flags&flagFinal != 0, closed: flags&flagClosed != 0, shown: flags&flagShown != 0, revision: d.uvarint(), length: int64(d.uvarint())}
 	v.measures = d.rest
 	if d.bad || v.length < 0 {
 		return v, errCut
@@ -43,15 +58,30 @@ func known(b []byte) value {
 	return v
 }
 
-// functions are the measures that a series has had so far, by id.
-type functions map[uint32]measure.Measure
+// functions are the measures that a series knows.
+type functions []function
+
+type function struct {
+	id uint32
+	measure.Measure
+}
+
+// of is the function with an id, nil when there is none. There are few.
+func (f functions) of(id uint32) measure.Measure {
+	for i := range f {
+		if f[i].id == id {
+			return f[i].Measure
+		}
+	}
+	return nil
+}
 
 // check says whether measures are in order and states of functions that are known.
 func (f functions) check(measures []byte) error {
 	d, last := decoder{rest: measures}, int64(-1)
 	for len(d.rest) > 0 {
 		id, state := d.uint32(), d.bytes()
-		m := f[id]
+		m := f.of(id)
 		if d.bad || m == nil || int64(id) <= last || !m.Valid(state) {
 			return errCut
 		}
@@ -77,7 +107,7 @@ func (f functions) merge(dst, a, b, scratch []byte) (merged, reuse []byte) {
 			dst = appendMeasure(dst, uint32(idY), stateY)
 			idY, stateY = next(&y)
 		default:
-			scratch = f[uint32(idX)].Merge(scratch[:0], stateX, stateY)
+			scratch = f.of(uint32(idX)).Merge(scratch[:0], stateX, stateY)
 			dst = appendMeasure(dst, uint32(idX), scratch)
 			idX, stateX = next(&x)
 			idY, stateY = next(&y)

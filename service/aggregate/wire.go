@@ -110,10 +110,16 @@ func parsePartial(rest []byte, session bool) (partial, error) {
 	}
 	p.group = d.bytes()
 	p.measures = d.rest
-	if d.bad || p.last < p.first || len(p.group) > MaxGroupKey {
+	if d.bad || p.last < p.first || !within(p.first) || !within(p.last) || len(p.group) > MaxGroupKey {
 		return p, errCut
 	}
 	return p, nil
+}
+
+// within tells whether a time can be reckoned with: some ten thousand years before and after 1970.
+func within(t int64) bool {
+	const most = 1 << 49
+	return -most < t && t < most
 }
 
 // Progress is how far one source partition has been read, as its owner says in the transaction that read it.
@@ -149,6 +155,9 @@ func (p *Progress) append(dst []byte) []byte {
 func (p *Progress) read(d *decoder) {
 	flags := d.byte()
 	*p = Progress{Partition: int32(d.uvarint()), Epoch: d.uint32(), From: int64(d.uvarint()), To: int64(d.uvarint()), Watermark: d.varint(), Idle: flags&progressIdle != 0}
+	if p.Partition < 0 || p.From < 0 || p.To < p.From || !within(p.Watermark) {
+		d.fail()
+	}
 	if flags&progressNoWatermark != 0 {
 		p.Watermark = NoWatermark
 	}

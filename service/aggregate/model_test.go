@@ -1,0 +1,65 @@
+package aggregate
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// seeds is how many the model test tries: MODEL_SEEDS, or what fits into half a minute of CPU.
+func seeds(t *testing.T) uint64 {
+	text := os.Getenv("MODEL_SEEDS")
+	if text == "" {
+		return defaultSeeds
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("MODEL_SEEDS: %v", err)
+	}
+	return n
+}
+
+// TestEveryWindowIsWhatTheSourceSays runs Combiner, Announcer, Source and Partition on a model of Kafka, through crashes,
+// zombies, rebalances, lost answers and late markers, and computes every window and every session from the source alone.
+func TestEveryWindowIsWhatTheSourceSays(t *testing.T) {
+	if text := os.Getenv("MODEL_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("MODEL_SEED: %v", err)
+		}
+		tell(t, seed)
+		return
+	}
+	var next, failed atomic.Uint64
+	all := seeds(t)
+	var work sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		work.Go(func() {
+			for seed := next.Add(1); seed <= all && failed.Load() == 0; seed = next.Add(1) {
+				if err := newWorld(seed, nil).run(); err != nil {
+					failed.CompareAndSwap(0, seed)
+				}
+			}
+		})
+	}
+	work.Wait()
+	if seed := failed.Load(); seed > 0 {
+		tell(t, seed)
+		if !t.Failed() {
+			t.Errorf("seed %d failed, and did not when it was repeated: the model is not deterministic", seed)
+		}
+	}
+}
+
+// tell runs a seed and says what happens.
+func tell(t *testing.T, seed uint64) {
+	t.Helper()
+	var steps strings.Builder
+	if err := newWorld(seed, &steps).run(); err != nil {
+		t.Errorf("seed %d: %v\nthe steps, with milliseconds before each:\n%s", seed, err, steps.String())
+	}
+}
