@@ -62,13 +62,15 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		wait = min(wait, promptWait)
 	}
 	fetching := repository.SourceConfig{MaxBytes: int(s.Kafka.FetchMaxBytes), MaxBatchBytes: int(s.Engine.MaxBatchBytes), Wait: wait}
+	own := fetching // what we have written ourselves is read whatever MAX_BATCH_BYTES says
+	own.MaxBatchBytes = max(own.MaxBatchBytes, repository.MostDerived)
 	source := repository.NewSource(c.client, watch, fetching)
 	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, topics: written(processor), group: groupID,
 		exactlyOnce: s.Engine.ExactlyOnce(), timeout: s.Engine.TransactionTimeout}
 	ports := handler.Ports{
 		Membership: member, Heartbeat: member, Source: opener{source}, NewWriter: writers.writer,
 		Offsets: repository.NewOffsets(c.client, c.retry, groupID, fromEnd(s, spec)...),
-		NewLog:  func(op string) handler.Log { return repository.NewLog(c.client, watch, op, fetching) },
+		NewLog:  func(op string) handler.Log { return repository.NewLog(c.client, watch, op, own) },
 		Partitions: func(ctx context.Context) (int32, error) {
 			counts, err := c.client.PartitionCounts(ctx, []string{spec.Source.Topic})
 			return counts[spec.Source.Topic], err

@@ -160,3 +160,65 @@ func TestMoreInstancesThanPartitionsOfWindows(t *testing.T) {
 		must(t, e.stop())
 	}
 }
+
+// The offsets that a transaction commits are what fences an instance which has lost its partitions, partition by partition.
+// So with progress go those of all source partitions, and with changed windows that of their partials, moved or not.
+func TestEveryPartitionWithNewsIsFenced(t *testing.T) {
+	t.Parallel()
+	r := newWindowRig(t)
+	e := r.watching()
+	r.feed(24)
+	r.exactlyOnce()
+	r.forget()
+	for n := range 5 {
+		r.write(r.events("u1", 30+100*n)...) // of one source partition
+		time.Sleep(150 * time.Millisecond)
+	}
+	r.exactlyOnce()
+	r.requireWindows()
+	must(t, e.stop())
+	progress, commits := 0, 0
+	wrote, committed := map[string]map[int32]bool{}, map[string]map[int32]bool{}
+	note := func(all map[string]map[int32]bool, topic string, partition int32) {
+		if all[topic] == nil {
+			all[topic] = map[int32]bool{}
+		}
+		all[topic][partition] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.seen {
+		switch q := q.(type) {
+		case *kmsg.ProduceRequest:
+			for _, topic := range q.Topics {
+				for _, p := range topic.Partitions {
+					note(wrote, topic.Topic, p.Partition)
+				}
+			}
+		case *kmsg.TxnOffsetCommitRequest:
+			for _, topic := range q.Topics {
+				for _, p := range topic.Partitions {
+					note(committed, topic.Topic, p.Partition)
+				}
+			}
+		case *kmsg.EndTxnRequest:
+			if len(wrote[partialsTopic]) > 0 {
+				progress++
+				if len(committed[sourceTopic]) != partitions {
+					t.Errorf("a transaction with progress commits %v of the source", committed[sourceTopic])
+				}
+			}
+			for p := range wrote[changelogTopic] {
+				commits++
+				if !committed[partialsTopic][p] {
+					t.Errorf("a transaction changes windows of partition %d and commits %v of the partials", p, committed[partialsTopic])
+				}
+			}
+			clear(wrote)
+			clear(committed)
+		}
+	}
+	if progress < 5 || commits < 5 {
+		t.Errorf("%d transactions with progress, %d changed partitions", progress, commits)
+	}
+}

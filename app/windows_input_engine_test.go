@@ -220,3 +220,35 @@ func TestTopicsThatStateWouldBeLostInEndTheStart(t *testing.T) {
 		})
 	}
 }
+
+// The state of one group may be larger than what a topic takes by default: whoever fills it with long texts must not stop
+// the stream.
+func TestStatesOfMegabytesAreWritten(t *testing.T) {
+	t.Parallel()
+	r := newWindowRig(t)
+	r.with("s: sum(n)", "s: sum(n), pads: 'top(pad, 100)', more: 'top(\"b\" + pad, 100)'")
+	r.with("group_by: [user]", "group_by: [{user: kind}]")
+	var records []*kgo.Record
+	for n := range 800 {
+		records = append(records, record(event{User: "u1", N: n % 90, Kind: "k", Pad: fmt.Sprintf("a%04d%s", n, noise(1000))}))
+	}
+	r.write(records...)
+	e := r.watching()
+	r.caughtUp()
+	r.eventually("the final", func() bool { return e.metric(`stream_engine_insights_total{kind="final"}`) == 1 })
+	for _, list := range r.insights() {
+		if i := list[len(list)-1]; string(i.Measures["n"]) != "800" || !i.Final {
+			t.Errorf("%.200s", i)
+		}
+	}
+	largest := 0
+	for _, m := range r.committed(changelogTopic) {
+		largest = max(largest, len(m.Value))
+	}
+	if largest < 1<<20 {
+		t.Errorf("the largest state has %d bytes", largest)
+	}
+	must(t, e.stop())
+	restored := r.watching()
+	r.eventually("its windows", func() bool { return restored.ready() && restored.says("restored windows", `"groups":1`) })
+}

@@ -256,7 +256,9 @@ func TestNothingIsWrittenWhenNothingHappens(t *testing.T) {
 	}
 	r.exactlyOnce()
 	r.requireWindows()
-	r.eventually("all partitions to be idle", func() bool { return first.sum("stream_engine_source_idle")+second.sum("stream_engine_source_idle") == partitions })
+	r.eventually("all partitions to be idle", func() bool {
+		return first.sum("stream_engine_source_idle")+second.sum("stream_engine_source_idle") == partitions
+	})
 	time.Sleep(500 * time.Millisecond)
 	r.forget()
 	time.Sleep(1500 * time.Millisecond)
@@ -271,5 +273,37 @@ func TestNothingIsWrittenWhenNothingHappens(t *testing.T) {
 		if n, m := series(first, name), series(second, name); n+m != partitions || n == 0 || m == 0 {
 			t.Errorf("%s: %d and %d partitions", name, n, m)
 		}
+	}
+}
+
+// Brokers that hang while windows are restored or merged keep nobody from stopping.
+func TestStopIsBoundedWhenBrokersHangUnderWindows(t *testing.T) {
+	t.Parallel()
+	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets, kmsg.Metadata, kmsg.AddPartitionsToTxn} {
+		t.Run(key.Name(), func(t *testing.T) {
+			t.Parallel()
+			r := newWindowRig(t)
+			first := r.watching()
+			r.feed(240)
+			r.exactlyOnce()
+			must(t, first.stop())
+			hangs := func(int) deed { return deed{late: 8 * time.Second} }
+			second := r.watching("SHUTDOWN_TIMEOUT=1s", "TRANSACTION_TIMEOUT=2s")
+			r.eventually("the group", func() bool { return second.says("joined group") })
+			r.wire.on(key, hangs)
+			r.feed(60)
+			time.Sleep(300 * time.Millisecond)
+			began := time.Now()
+			if err := second.stop(); err != nil && !strings.Contains(err.Error(), "SHUTDOWN_TIMEOUT") {
+				t.Errorf("Run returned %v", err)
+			}
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("the stop took %s", took)
+			}
+			r.wire.on(key, nil)
+			r.watching()
+			r.exactlyOnce()
+			r.requireWindows()
+		})
 	}
 }

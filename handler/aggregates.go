@@ -54,19 +54,11 @@ func epochOf(topicID string) uint32 {
 	return h.Sum32()
 }
 
-// unknownGeneration is none that a group has, nor the one before such a one.
-const unknownGeneration = -2
-
-// joined forgets the state of windows that are another instance's now. One with a merge commit of which nobody has said
-// whether it happened is forgotten as well if another instance may have merged since: its merge commit could have the same
-// number. That is so unless no generation lies between this one and the last that we were part of.
+// joined forgets the state of windows that are another instance's now.
 func (e *Engine) joined(member model.Assignment) {
-	next := member.Generation == e.generation || member.Generation == e.generation+1
-	e.generation = member.Generation
 	_, partials := e.split(member.Partitions)
-	for number, state := range e.parts {
-		ours := slices.ContainsFunc(partials, func(tp model.TopicPartition) bool { return tp.Partition == number })
-		if !ours || !next && state.Pending() {
+	for number := range e.parts {
+		if !slices.ContainsFunc(partials, func(tp model.TopicPartition) bool { return tp.Partition == number }) {
 			e.forget(number)
 		}
 	}

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,4 +99,35 @@ func TestStandByWaitsForNoWindows(t *testing.T) {
 	w.requireReady(false)
 	w.Restoring(0)
 	w.requireReady(true)
+}
+
+// Groups take memory from the first event on. Whatever the limits of a transaction, it is committed when that is much, and
+// nothing is left out, however many workers have collected.
+func TestAggregatesThatTakeMuchMemoryAreCommittedEarly(t *testing.T) {
+	const each, partitions = 40_000, 2
+	long := strings.Repeat("x", 900)
+	for _, workers := range []int{1, 2} {
+		s := &script{t: t, weight: 10, file: `
+name: p
+source: {topic: in}
+output: [{topic: out}]
+aggregates: [{name: a, group_by: [g], window: {tumbling: 1d}, measures: {f: first(v)}}]
+`}
+		s.add(100<<20, map[int32]int{0: each, 1: each}, map[int32]int64{0: 0, 1: 0}, func(offset int64) []byte { return fmt.Appendf(nil, `{"g":%d,"v":"%s"}`, offset, long) })
+		s.play(Config{Workers: workers, CommitMaxRecords: 1 << 30, CommitMaxBytes: 1 << 30, EmitInterval: time.Hour, IdleTimeout: time.Hour})
+		if n := len(s.commits); n < 2 {
+			t.Errorf("%d workers: %d commits of %d MiB", workers, n, each*partitions*len(long)>>20)
+		}
+		partials, none := 0, model.Origin{}
+		for to, log := range s.logs {
+			for _, from := range log {
+				if from == none && strings.HasPrefix(to, "2-") {
+					partials++
+				}
+			}
+		}
+		if n := total(s.moved()); n != each*partitions || partials < each {
+			t.Errorf("%d workers: %d messages, %d partials", workers, n, partials)
+		}
+	}
 }

@@ -259,7 +259,6 @@ func (e *Engine) lostToAnother(ctx context.Context) bool {
 // replaced goes on under a random identity when another process has ours.
 func (e *Engine) replaced() {
 	e.watch.Metrics.Fenced()
-	e.generation = unknownGeneration
 	e.ports.Membership.GoDynamic()
 	e.become("")
 }

@@ -43,8 +43,7 @@ type Engine struct {
 	pace   pace
 
 	// parts are the aggregates' states, by partition of the partials topic. The run's merger has them while it works.
-	parts      map[int32]*aggregate.Partition
-	generation int32 // of the group that they were kept in last
+	parts map[int32]*aggregate.Partition
 
 	begun   bool  // messages have been read since the start
 	refused error // what the brokers refuse of the settings, at the start
@@ -52,7 +51,7 @@ type Engine struct {
 
 // NewEngine returns an engine. Nothing happens before Run.
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
-	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}, generation: unknownGeneration}
+	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
 	if !cfg.ExactlyOnce {

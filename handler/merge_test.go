@@ -122,52 +122,53 @@ func TestRunMayEndWhileAMergeCommitIsOnItsWay(t *testing.T) {
 	}
 }
 
-// Of two instances that made a merge commit with the same number, one's has happened. It must not be taken for the other's.
-func TestStateOfUnknownOutcomeIsKeptOnlyWhenNobodyElseCanHaveHadIt(t *testing.T) {
+// State of windows is kept from one generation to the next, unless another instance has them. One that froze in the middle
+// of a merge commit may find that somebody else has made the same step.
+func TestStateIsKeptForAsLongAsItIsWhatIsCommitted(t *testing.T) {
 	tp := model.TopicPartition{Topic: partialsOfRig}
 	for name, c := range map[string]struct {
-		generation int32
 		partitions []model.TopicPartition
-		replaced   bool
-		confirmed  bool
+		happened   bool // our merge commit
+		others     bool // another instance has made one
 		kept       bool
 	}{
-		"the same generation":                       {generation: 5, partitions: []model.TopicPartition{tp}, kept: true},
-		"the next generation":                       {generation: 6, partitions: []model.TopicPartition{tp}, kept: true},
-		"a generation that we were not part of":     {generation: 7, partitions: []model.TopicPartition{tp}},
-		"the same, and the outcome is known":        {generation: 7, partitions: []model.TopicPartition{tp}, confirmed: true, kept: true},
-		"an earlier generation: it is a new group":  {generation: 1, partitions: []model.TopicPartition{tp}},
-		"another process had our name meanwhile":    {generation: 6, partitions: []model.TopicPartition{tp}, replaced: true},
-		"the partition is another instance's":       {generation: 6, partitions: []model.TopicPartition{{Topic: "in"}}, confirmed: true},
-		"a partition of the same number, not ours":  {generation: 6, partitions: []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig, Partition: 1}}},
-		"the instance stands by without partitions": {generation: 6},
+		"our merge commit happened":                 {partitions: []model.TopicPartition{tp}, happened: true, kept: true},
+		"it did not":                                {partitions: []model.TopicPartition{tp}, kept: true},
+		"it did not, and another's did":             {partitions: []model.TopicPartition{tp}, others: true},
+		"the partition is another instance's":       {partitions: []model.TopicPartition{{Topic: "in"}}, happened: true},
+		"a partition of the same number, not ours":  {partitions: []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig, Partition: 1}}},
+		"the instance stands by without partitions": {},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newMergeRig(t, Config{})
-			r.ports.Membership = member{}
-			r.joined(model.Assignment{Generation: 5, Partitions: []model.TopicPartition{tp}})
-			r.say(1_700_000_000_000, "a")
-			r.open(model.Position{})
-			r.m.start(t.Context())
-			r.after(1100 * time.Millisecond)
-			if c.confirmed {
-				r.commits()
+			step := func(r *mergeRig) model.Position {
+				r.say(1_700_000_000_000, "a")
+				r.open(model.Position{})
+				r.m.start(t.Context())
+				r.after(1100 * time.Millisecond)
+				r.m.halt()
+				return r.m.take().positions[tp]
 			}
-			r.m.halt()
-			if c.replaced {
-				r.replaced()
+			r, at := newMergeRig(t, Config{}), model.Position{}
+			r.joined(model.Assignment{Partitions: []model.TopicPartition{tp}})
+			if mine := step(r); c.happened {
+				at = mine
 			}
-			r.joined(model.Assignment{Generation: c.generation, Partitions: c.partitions})
-			if kept := r.parts[0] != nil; kept != c.kept {
+			if c.others {
+				at = step(newMergeRig(t, Config{}))
+			}
+			before := r.parts[0]
+			r.joined(model.Assignment{Partitions: c.partitions})
+			if r.parts[0] != nil {
+				r.open(at)
+				r.m.start(t.Context())
+				r.m.halt()
+			}
+			if kept := r.parts[0] == before; kept != c.kept {
 				t.Errorf("%s: kept %v", name, kept)
 			}
 		})
 	}
 }
-
-type member struct{ Membership }
-
-func (member) GoDynamic() {}
 
 // What changes in one merge commit is bounded, however much lies in the partials.
 func TestMergeCommitHoldsNoMoreThanATransactionMay(t *testing.T) {

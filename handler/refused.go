@@ -35,14 +35,14 @@ func (c *committer) produce(ctx context.Context, parcel model.Parcel) error {
 
 func (c *committer) bury(ctx context.Context, r *model.Refused) error {
 	at := model.Origin{TopicPartition: model.TopicPartition{Topic: r.Record.Topic, Partition: r.Record.Partition}, Offset: r.Record.Offset}
+	if derived, ok := c.processor.Derived(); ok && slices.Contains(derived.List(), r.Topic) {
+		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
+			Hint: fmt.Sprintf("a record of %d bytes; without it aggregates would count wrong, so nothing goes on: raise the topic's max.message.bytes", len(r.Record.Value))}
+	}
 	c.log.Warn().Str("topic", at.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).Str("output", r.Topic).Err(r.Err).
 		Msg("the broker refuses a record: it becomes a dead letter")
 	if r.Topic == c.processor.Topics()[model.DeadLetters] {
 		return c.shorten(r)
-	}
-	if derived, ok := c.processor.Derived(); ok && slices.Contains(derived.List(), r.Topic) {
-		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
-			Hint: "without it aggregates would count wrong, so nothing goes on: check the topic's max.message.bytes and cleanup.policy"}
 	}
 	c.refused.records++
 	if c.refused.seen[at] {

@@ -117,20 +117,33 @@ func (r *run) hand(s step) error {
 // ended hands what is open to the committer after fetching has ended. An error that only says that it was to end is
 // none.
 func (r *run) ended(why error) error {
-	if r.windows != nil {
-		r.windows.merger.halt()
-		r.windows.merger.last()
-		if r.windows.merger.isReady() {
-			if err := r.begin(); err != nil {
-				return err
-			}
-		}
+	if err := r.lastWords(); err != nil {
+		return err
 	}
 	if err := r.commit(); err != nil {
 		return err
 	}
 	if r.stopped.Err() == nil {
 		return why
+	}
+	return nil
+}
+
+// lastWords puts what has been merged into the last transaction, unless there is none any more.
+func (r *run) lastWords() error {
+	if r.windows == nil {
+		return nil
+	}
+	m := r.windows.merger
+	m.halt()
+	select {
+	case <-r.committer.failed:
+		return nil
+	default:
+	}
+	m.last()
+	if m.isReady() {
+		return r.begin()
 	}
 	return nil
 }

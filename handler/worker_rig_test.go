@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service"
 )
 
 // script is a source that holds what a test wants, a broker that remembers in which order it was written to, and the
@@ -19,7 +19,8 @@ import (
 type script struct {
 	t       *testing.T
 	fetches []*model.Fetch
-	weight  int // bytes in an outbox that a record counts for
+	weight  int    // bytes in an outbox that a record counts for
+	file    string // the pipeline; empty: rigPipeline
 	end     context.CancelFunc
 
 	mu      sync.Mutex
@@ -39,14 +40,11 @@ output: [{topic: out, key: user}]
 // play runs the engine over the fetches until they are used up.
 func (s *script) play(cfg Config) {
 	s.t.Helper()
-	spec, err := service.ParsePipeline("p.yaml", []byte(rigPipeline), func(string) (string, bool) { return "", false })
-	must(s.t, err)
-	processor, err := service.NewProcessor(spec, service.Options{})
-	must(s.t, err)
+	processor := processorOf(s.t, cmp.Or(s.file, rigPipeline))
 	s.logs = map[string][]model.Origin{}
 	cfg.Group, cfg.ExactlyOnce, cfg.CommitInterval, cfg.TransactionTimeout = "g", true, time.Hour, time.Hour
 	watch := NewWatch(NewMetrics("g", "v"), NewReadiness(), NewProgress(), zerolog.Nop())
-	ports := Ports{Source: source{s}, NewWriter: func(string) Writer {
+	ports := Ports{Source: source{s}, NewLog: func(string) Log { return memoryLog{&mergeRig{silent: true}} }, Partitions: func(context.Context) (int32, error) { return 5, nil }, NewWriter: func(string) Writer {
 		return Writer{Producer: broker{s}, NewOutbox: func(context.Context, []model.TopicPartition) (Outbox, error) { return &outbox{s: s}, nil }}
 	}}
 	e := NewEngine(cfg, ports, processor, watch, zerolog.Nop())

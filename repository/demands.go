@@ -20,7 +20,10 @@ type Demands struct {
 	Policy     string // cleanup.policy, its words in any order; empty: any
 }
 
-const cleanupPolicy = "cleanup.policy"
+const (
+	cleanupPolicy = "cleanup.policy"
+	maxMessage    = "max.message.bytes"
+)
 
 // check compares a topic with what is demanded of it.
 func (t *Topics) check(ctx context.Context, spec TopicSpec, count int32) error {

@@ -1,5 +1,7 @@
 package repository
 
+import "strconv"
+
 // The topics that a group derives for its aggregates, after the name of the group.
 const (
 	partialsSuffix  = "-partials"
@@ -10,12 +12,19 @@ const (
 // MostPartials bounds the partitions of a new partials topic: each of them gets a record from every instance each time.
 const MostPartials = 16
 
+// MostDerived is how many bytes a batch of these topics may have: the state of one group, with texts that somebody else has
+// chosen, may be larger than the megabyte that topics take by default, and one that is refused stops everything. It is what
+// hosted clusters allow.
+const MostDerived = 8 << 20
+
+func mostDerived() string { return strconv.Itoa(MostDerived) }
+
 // PartialsTopic is where instances send what they have combined. It is as large as the source, within MostPartials, when it
 // is created, and stays as it is when the source grows: what it must not be is compacted. Its records are stamped with the
 // time of their production, so that retention counts from there.
 func PartialsTopic(group string, source int32, replicas int16) TopicSpec {
 	return TopicSpec{Name: group + partialsSuffix, Partitions: min(source, MostPartials), Replicas: replicas,
-		Config: map[string]string{cleanupPolicy: "delete", "retention.ms": "604800000"}, // 7 days
+		Config: map[string]string{cleanupPolicy: "delete", "retention.ms": "604800000", maxMessage: mostDerived()}, // 7 days
 		Must:   Demands{Policy: "delete"}}
 }
 
@@ -24,14 +33,14 @@ func PartialsTopic(group string, source int32, replicas int16) TopicSpec {
 // topic that is only compacted, but the embedded broker does.
 func ChangelogTopic(group string, partials int32, replicas int16) TopicSpec {
 	return TopicSpec{Name: group + changelogSuffix, Partitions: partials, Replicas: replicas,
-		Config: map[string]string{cleanupPolicy: "compact", "segment.bytes": "67108864", "retention.ms": "-1", "retention.bytes": "-1"},
+		Config: map[string]string{cleanupPolicy: "compact", "segment.bytes": "67108864", "retention.ms": "-1", "retention.bytes": "-1", maxMessage: mostDerived()},
 		Must:   Demands{Partitions: partials, Why: asManyAsPartials(group), Policy: "compact"}}
 }
 
 // InsightsTopic is where aggregates go, by their key.
 func InsightsTopic(group string, partials int32, replicas int16) TopicSpec {
 	return TopicSpec{Name: group + insightsSuffix, Partitions: partials, Replicas: replicas,
-		Config: map[string]string{cleanupPolicy: "compact,delete"},
+		Config: map[string]string{cleanupPolicy: "compact,delete", maxMessage: mostDerived()},
 		Must:   Demands{Partitions: partials, Why: asManyAsPartials(group), Policy: "compact,delete"}}
 }
 
