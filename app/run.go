@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +28,15 @@ func run(ctx context.Context, p Process) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := a.processor.Derived(); ok && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(windowsGC)
+	}
 	return errors.Join(a.Run(ctx), a.Close())
 }
+
+// windowsGC is GOGC of an engine with windows: their state is large and has no pointers, so that looking through it more
+// often costs little, while letting the heap grow to twice its size would cost as much memory as it takes.
+const windowsGC = 50
 
 // Run works until ctx ends, then finishes what has begun within SHUTDOWN_TIMEOUT. It returns an error only when the
 // start fails for good, or when the end does not come in time.
