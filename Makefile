@@ -1,7 +1,7 @@
 # make            what there is
 # make test       everything that has to be true before a change goes in; sets up what it needs
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit integration chaos fuzz lint bench docker clean
+.PHONY: help run build test unit model integration chaos fuzz lint bench docker clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ unit: ## the quick tests alone
 integration: ## one suite on the embedded broker, Kafka with KRaft and Kafka with ZooKeeper
 	scripts/test.sh setup integration
 
+model: ## windows against a model of Kafka, as many histories as you like: MODEL_SEEDS=1000000 make model
+	MODEL_SEEDS=$${MODEL_SEEDS:-100000} scripts/test.sh model
+
 chaos: ## crashes for as long as you like: CHAOS_KILLS=500 CHAOS_BROKER_KILLS=50 CHAOS_TIMEOUT=3h make chaos
 	CHAOS_KILLS=$${CHAOS_KILLS:-200} CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_TIMEOUT=$${CHAOS_TIMEOUT:-2h} scripts/test.sh setup chaos
 
@@ -30,7 +33,7 @@ fuzz: ## each fuzz target for FUZZ_TIME (default 1m)
 lint: ## golangci-lint, built from tools/go.mod
 	scripts/test.sh format vet lint
 
-bench: ## the Kafka layer and the whole pipeline beside other clients, on a real Kafka
+bench: ## the Kafka layer, the whole pipeline and a million groups, on a real Kafka
 	scripts/bench.sh
 
 docker: ## the container image

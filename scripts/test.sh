@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Everything that has to be true before a change goes in, from a clean clone; ends at the first failure.
 #   FUZZ_TIME           for each fuzz target, default 5s
+#   MODEL_SEEDS         histories that the model of windows goes through, default 5000
 #   CHAOS_KILLS         kill -9 of an instance, default 20;  CHAOS_BROKER_KILLS: of a broker, default 3
 #   KRAFT, ZOOKEEPER    the Kafka releases, default 4.3.1 and 3.9.2
 #   KAFKA_PORT          first port of the brokers, default 19092
-# test.sh STEP... runs only these: setup format vet lint unit integration fuzz chaos; stop: ends the brokers of a broken-off run
+# test.sh STEP... runs only these: setup format vet lint unit model integration fuzz chaos; stop: ends the brokers of a broken-off run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -54,6 +55,9 @@ lint() {
 
 unit() { go test -race -shuffle=on ./...; }
 
+# The race detector has had its share in the unit tests: without it a second goes through hundreds of histories.
+model() { MODEL_SEEDS=${MODEL_SEEDS:-5000} go test -count=1 -timeout 0 -run '^TestEveryWindowIsWhatTheSourceSays$' -v ./service/aggregate; }
+
 # A broker that was asked for and does not come up fails the suite; nothing is left out quietly.
 integration() { TEST_KAFKA_TARGET=$1 go test -race -shuffle=on -count=1 -timeout 10m ./test/integration/...; }
 
@@ -76,7 +80,7 @@ stop_brokers() { # what a test that was interrupted left behind
 }
 trap stop_brokers EXIT
 
-[ $# -gt 0 ] || set -- setup format vet lint unit integration fuzz chaos
+[ $# -gt 0 ] || set -- setup format vet lint unit model integration fuzz chaos
 for name; do
   case $name in
   setup) step "Set up: C compiler, Go modules, Apache Kafka $kraft and $zookeeper" setup ;;
@@ -84,6 +88,7 @@ for name; do
   vet) step "go vet" vet ;;
   lint) step "golangci-lint" lint ;;
   unit) step "Unit tests" unit ;;
+  model) step "Model of windows, ${MODEL_SEEDS:-5000} histories" model ;;
   integration)
     step "Integration: embedded broker" integration embedded
     step "Integration: Apache Kafka $kraft (KRaft)" integration "$kraft"
@@ -95,7 +100,7 @@ for name; do
     for KAFKA_HOME in "$PWD"/.kafka "$PWD"/.kafka/*/; do stop_brokers; done
     exit
     ;;
-  *) echo "no step $name: setup format vet lint unit integration fuzz chaos" >&2; exit 2 ;;
+  *) echo "no step $name: setup format vet lint unit model integration fuzz chaos" >&2; exit 2 ;;
   esac
 done
 printf '\n==> all passed, %s s\n' $SECONDS
