@@ -47,7 +47,11 @@ type merging struct {
 	state    *aggregate.Partition // of Engine.parts; nil: not restored yet
 	position model.Position
 	caughtUp bool
+	letters  int // partials that had expired by the last merge commit
 }
+
+// changed is how much has changed since the last merge commit: groups, and partials that came too late for one.
+func (p *merging) changed() int { return p.state.Changed() + p.state.Counts().Expired - p.letters }
 
 // merged is a merge commit on its way: records in the outbox, positions to be committed with them.
 type merged struct {
@@ -84,7 +88,7 @@ func (m *merger) start(ctx context.Context) {
 	for _, number := range slices.Sorted(maps.Keys(m.parts)) {
 		p := m.parts[number]
 		if state := m.Engine.parts[number]; state != nil && state.Settle(p.position.Note.Sequence) {
-			p.state = state
+			p.state, p.letters = state, state.Counts().Expired
 			continue
 		}
 		m.Engine.forget(number)
@@ -166,11 +170,18 @@ func (m *merger) full() bool {
 	return records <= 0 || bytes <= 0
 }
 
+// mergeGroups is how many groups a merge commit may write at most. Each has two records, which lie in memory until the
+// transaction has been produced, beside what is needed to undo it.
+const mergeGroups = 50_000
+
+// most is that, or less while transactions take too long.
+func (m *merger) most() int { return min(m.limit.get(), mergeGroups) }
+
 // room is how many more groups may change before that, and how many bytes they may have.
 func (m *merger) room() (records, bytes int) {
-	records, bytes = m.limit.get(), m.cfg.CommitMaxBytes
+	records, bytes = m.most(), m.cfg.CommitMaxBytes
 	for _, p := range m.active() {
-		records, bytes = records-p.state.Changed(), bytes-p.state.ChangedBytes()
+		records, bytes = records-p.changed(), bytes-p.state.ChangedBytes()
 	}
 	return records, bytes
 }
@@ -230,10 +241,10 @@ func (m *merger) merge(part *model.LogPart) bool {
 // takeAll merges records until they end, there is no more room, or one cannot be read.
 func (m *merger) takeAll(p *merging, records model.Records) (more bool, err error) {
 	var message model.Message
-	groups, bytes := m.room()
-	groups, bytes = groups+p.state.Changed(), bytes+p.state.ChangedBytes()
+	most, bytes := m.room()
+	most, bytes = most+p.changed(), bytes+p.state.ChangedBytes()
 	for records.Next(&message) {
-		if p.state.Changed() >= groups || p.state.ChangedBytes() >= bytes {
+		if p.changed() >= most || p.state.ChangedBytes() >= bytes {
 			return true, nil
 		}
 		if err := p.state.Take(message.Value); err != nil {

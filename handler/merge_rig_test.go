@@ -142,18 +142,19 @@ func (p *partialRecords) SkipBatch()        {}
 
 // ledgerSink is an Outbox that keeps the insights.
 type ledgerSink struct {
-	topic    int
+	mu       sync.Mutex
 	insights []string
 	records  int
 }
 
 func (o *ledgerSink) Partitions(int) int32 { return 1 }
-func (o *ledgerSink) Open(topic int, _ int32, _ *model.Message, _ []byte, bound int) []byte {
-	o.topic = topic
+func (o *ledgerSink) Open(_ int, _ int32, _ *model.Message, _ []byte, bound int) []byte {
 	return make([]byte, 0, bound)
 }
 
 func (o *ledgerSink) Close(value []byte, _ []model.Header) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.records++
 	if strings.Contains(string(value), `"aggregate"`) {
 		o.insights = append(o.insights, string(value))
@@ -162,13 +163,21 @@ func (o *ledgerSink) Close(value []byte, _ []model.Header) {
 func (o *ledgerSink) Bytes() int                           { return 0 }
 func (o *ledgerSink) AppendTo(p model.Parcel) model.Parcel { return p }
 
-// finals is how many insights are final, and empties the sink.
-func (o *ledgerSink) finals() (n int) {
+// take is how many records and insights there are, and how many of these are final; the sink is empty then.
+func (o *ledgerSink) take() (records, insights, finals int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, i := range o.insights {
 		if strings.Contains(i, `"final":true`) {
-			n++
+			finals++
 		}
 	}
+	records, insights = o.records, len(o.insights)
 	o.insights, o.records = nil, 0
+	return records, insights, finals
+}
+
+func (o *ledgerSink) finals() int {
+	_, _, n := o.take()
 	return n
 }

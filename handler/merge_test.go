@@ -42,8 +42,8 @@ func TestMergeCommitIsMadeOncePerIntervalAndOneAtATime(t *testing.T) {
 		}
 		r.say(1_700_000_000_000, "c")
 		r.after(3 * time.Second)
-		if woken != 1 || len(r.sink.insights) != 2 {
-			t.Errorf("woken %d times, %d insights: a second one while the first is on its way", woken, len(r.sink.insights))
+		if _, insights, _ := r.sink.take(); woken != 1 || insights != 2 {
+			t.Errorf("woken %d times, %d insights: a second one while the first is on its way", woken, insights)
 		}
 		again := 0
 		r.m.onReady(func() { again++ })
@@ -108,15 +108,18 @@ func TestRunMayEndWhileAMergeCommitIsOnItsWay(t *testing.T) {
 				}
 				r.open(at)
 				r.m.start(t.Context())
+				r.m.halt()
 				if !c.happens && r.parts[0].Groups() != 0 || c.happens && r.parts[0].Groups() != 2 {
 					t.Errorf("%d groups after going back to %+v", r.parts[0].Groups(), at)
 				}
-				r.sink.finals()
+				r.open(at)
+				r.m.start(t.Context())
 				r.after(1100 * time.Millisecond)
-				if _, ok := r.commits(); !ok || r.parts[0].Groups() != 2 {
+				_, ok := r.commits()
+				r.m.halt()
+				if !ok || r.parts[0].Groups() != 2 {
 					t.Errorf("%d groups in the end", r.parts[0].Groups())
 				}
-				r.m.halt()
 			})
 		})
 	}
@@ -180,24 +183,55 @@ func TestMergeCommitHoldsNoMoreThanATransactionMay(t *testing.T) {
 		r.after(1100 * time.Millisecond)
 		commits := 0
 		for ; ; commits++ {
-			if n := r.sink.records; n > 2*10+2 { // an insight and a record of each group, the definition, the watermarks
+			if n, _, _ := r.sink.take(); n > 2*10+2 { // an insight and a record of each group, the definition, the watermarks
 				t.Errorf("%d records", n)
 			}
-			r.sink.finals()
 			if _, ok := r.commits(); !ok {
 				break
 			}
 		}
-		if commits < 10 || r.m.parts[0].state.Groups() != 95 {
-			t.Errorf("%d groups after %d commits without a pause", r.m.parts[0].state.Groups(), commits)
+		if commits < 10 {
+			t.Errorf("%d commits without a pause", commits)
 		}
 		// After a transaction that took too long there is less in one.
 		r.limit.hold(10)
 		r.limit.shrink()
 		r.say(1_700_000_000_000, names(20)...)
 		r.after(1100 * time.Millisecond)
-		if n := len(r.sink.insights); n > 5 {
+		if _, n, _ := r.sink.take(); n > 5 {
 			t.Errorf("%d insights", n)
+		}
+		r.m.halt()
+		if n := r.parts[0].Groups(); n != 95 {
+			t.Errorf("%d groups", n)
+		}
+	})
+}
+
+// Partials that come too late for everything are bounded as well.
+func TestMergeCommitHoldsNoMoreDeadLettersThanATransactionMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const old, late = 1_700_000_000_000, 1_700_009_000_000
+		r := newMergeRig(t, Config{CommitMaxRecords: 10})
+		r.say(old, "a")
+		r.say(late, "b")
+		r.open(model.Position{})
+		r.m.start(t.Context())
+		for range 3 {
+			r.after(1100 * time.Millisecond)
+			r.commits()
+		}
+		r.say(old, names(95)...)
+		r.after(1100 * time.Millisecond)
+		letters, commits := 0, 0
+		for d, ok := r.commits(); ok; d, ok = r.commits() {
+			n := d.summaries[0].Expired
+			if letters, commits = letters+n, commits+1; n > 10 {
+				t.Errorf("%d dead letters in one", n)
+			}
+		}
+		if letters != 95 || commits < 10 {
+			t.Errorf("%d dead letters in %d commits", letters, commits)
 		}
 		r.m.halt()
 	})

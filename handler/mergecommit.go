@@ -16,12 +16,13 @@ func (m *merger) commit(now time.Time) {
 	active := m.active()
 	out := &merged{merger: m, outbox: m.outbox, positions: map[model.TopicPartition]model.Position{}, summaries: map[int32]aggregate.Summary{}}
 	for _, p := range active {
-		tick := aggregate.Tick{Now: now, Sources: m.sources, CaughtUp: p.caughtUp, Budget: m.limit.get() / len(active), MaxBytes: m.cfg.CommitMaxBytes / len(active)}
+		tick := aggregate.Tick{Now: now, Sources: m.sources, CaughtUp: p.caughtUp, Budget: m.most() / len(active), MaxBytes: m.cfg.CommitMaxBytes / len(active)}
 		if !p.state.Needed(tick) {
 			continue
 		}
 		did := p.state.Commit(tick, &ledger{merger: m, partition: p.Partition, now: now})
 		out.summaries[p.Partition] = did
+		p.letters = p.state.Counts().Expired
 		out.records += did.Records
 		m.more = m.more || did.More
 		p.position.Note.Sequence = p.state.Next()

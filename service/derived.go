@@ -36,6 +36,10 @@ func (p *Processor) DeadPartial(out Sink, partition int32, document []byte, now 
 	p.note(HeaderCode, CodePartialExpired)
 	p.note(HeaderMessage, "events counted in a window that is closed for longer than its retention: their partition was idle or new, or could not be read for long")
 	p.note(HeaderFailedAt, now.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	if len(document) > p.limit {
+		p.note(HeaderTruncated, strconv.Itoa(len(document)))
+		document = document[:p.limit]
+	}
 	dst := out.Open(model.DeadLetters, partition%out.Partitions(model.DeadLetters), &m, nil, len(document))
 	out.Close(append(dst, document...), p.headers)
 }

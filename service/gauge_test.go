@@ -253,3 +253,14 @@ func TestWatermarkIsMovedByEventsThatCanBeBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestDeadPartialIsCutOffLikeAnyDeadLetter(t *testing.T) {
+	p := processor(t, badInput)
+	p.limit = 10
+	sink := &memory{t: t, topics: p.Topics(), partitions: 4}
+	p.DeadPartial(sink, 7, []byte(`{"aggregate":"a"}`), testNow)
+	w := sink.records[0]
+	if string(w.Value) != `{"aggregat` || w.Partition != 3 || w.Key != nil || w.header(HeaderTruncated) != "17" || w.header(HeaderStage) != "late" || w.header(HeaderCode) != CodePartialExpired || w.header(HeaderPartition) != "7" {
+		t.Errorf("%v", w)
+	}
+}
