@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -215,4 +216,46 @@ func (r *rig) sessionsAndHops() map[string]string {
 		lines[key] = fmt.Sprintf("n=%d s=%d", counts[key], sums[key])
 	}
 	return lines
+}
+
+// Who moves the group's offsets back makes events count twice. It is noticed and said; nothing can be done about it.
+func TestOffsetsThatSomebodyMovedBackAreNoticed(t *testing.T) {
+	t.Parallel()
+	r := newWindowRig(t)
+	e := r.watching()
+	r.feed(240)
+	r.exactlyOnce()
+	r.eventually("insights", func() bool { return e.sum("stream_engine_insights_total") > 0 })
+	must(t, e.stop())
+	back := kadm.Offsets{}
+	back.Add(kadm.Offset{Topic: sourceTopic, Partition: 1, At: 3, LeaderEpoch: -1})
+	must(t, r.admin.CommitAllOffsets(t.Context(), groupID, back))
+	e = r.watching()
+	r.caughtUp()
+	r.eventually("the metric", func() bool { return e.sum("stream_engine_partials_overlap_total") > 0 })
+	r.eventually("the log", func() bool { return e.says(`"level":"error"`, "moved the offsets of a source partition back") })
+}
+
+// A source topic that is deleted and created again is another log, which windows follow: nothing of it overlaps with what
+// was read before.
+func TestWindowsFollowASourceThatIsCreatedAgain(t *testing.T) {
+	t.Parallel()
+	r := newWindowRig(t)
+	e := r.watching()
+	r.feed(240)
+	r.exactlyOnce()
+	r.requireWindows()
+	_, err := r.admin.DeleteTopics(t.Context(), sourceTopic)
+	must(t, err)
+	r.create(sourceTopic, partitions)
+	r.producer.PurgeTopicsFromClient(sourceTopic)
+	r.write(r.events("u1", r.sent+200)...)
+	r.sent += 300
+	r.feed(120)
+	r.caughtUp()
+	r.requireWindows()
+	if n := e.sum("stream_engine_partials_overlap_total"); n != 0 {
+		t.Errorf("%v overlaps", n)
+	}
+	r.eventually("readiness", e.ready)
 }

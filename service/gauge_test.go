@@ -264,3 +264,23 @@ func TestDeadPartialIsCutOffLikeAnyDeadLetter(t *testing.T) {
 		t.Errorf("%v", w)
 	}
 }
+
+// What arithmetic makes of an event may be no number at all.
+func TestNumbersThatAreNoneAreDeadLettersOrNothing(t *testing.T) {
+	for expression, want := range map[string]string{
+		"x / y": "aggregate expression", "float(t)": "aggregate expression", "big * big": "aggregate expression", "-big * 10": "aggregate expression",
+		"nothing": "", "x * y": "", "int(t)": "aggregate expression", "large + large": "aggregate", "-x": "", "third * 3": "",
+	} {
+		for _, f := range []string{"sum", "avg", "min", "max", "distinct"} {
+			file := fmt.Sprintf("name: p\nsource: {topic: in}\noutput: [{topic: out}]\naggregates:\n  - {name: a, window: {tumbling: 1m}, measures: {m: %s(%s)}}\n", f, expression)
+			records, r := run(t, file, `{"x":0,"y":0,"t":"NaN","big":1e308,"large":9223372036854775807,"third":0.1}`)
+			got := ""
+			if r.DeadLetters == 1 {
+				got = records[0].header(HeaderStage) + " " + records[0].header(HeaderCode)
+			}
+			if !strings.HasPrefix(got, want) || (want == "") != (r.DeadLetters == 0) {
+				t.Errorf("%s(%s): %q, want %q: %+v", f, expression, got, want, records)
+			}
+		}
+	}
+}
