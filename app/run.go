@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +28,8 @@ func run(ctx context.Context, p Process) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := a.processor.Derived(); ok && os.Getenv("GOGC") == "" {
+	chosen := slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") })
+	if _, ok := a.processor.Derived(); ok && !chosen {
 		debug.SetGCPercent(windowsGC)
 	}
 	return errors.Join(a.Run(ctx), a.Close())

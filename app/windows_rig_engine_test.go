@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // What the windows of these tests are made of.
@@ -188,9 +187,4 @@ func (e *engine) sum(name string) (total float64) {
 		}
 	}
 	return total
-}
-
-// at makes a record of an event of a user at a time, in milliseconds since the first one.
-func at(user string, ms int) *kgo.Record {
-	return record(event{User: user, N: ms / step})
 }

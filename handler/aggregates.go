@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -157,9 +158,7 @@ func (r *run) close(b *batch, parcel model.Parcel) model.Parcel {
 		r.positions[tp], b.positions[tp] = pos, pos
 	}
 	if b.merged = w.merger.take(); b.merged != nil {
-		for tp, pos := range b.merged.positions {
-			b.positions[tp] = pos
-		}
+		maps.Copy(b.positions, b.merged.positions)
 		parcel = b.merged.outbox.AppendTo(parcel)
 	}
 	return w.outbox.AppendTo(parcel)

@@ -91,7 +91,7 @@ func (m *merger) start(ctx context.Context) {
 			p.state, p.letters = state, state.Counts().Expired
 			continue
 		}
-		m.Engine.forget(number)
+		m.forget(number)
 		missing = append(missing, p)
 	}
 	m.watch.Restoring(len(missing))

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -31,8 +32,9 @@ type mergeRig struct {
 
 	mu       sync.Mutex
 	partials [][]byte
-	silent   bool  // Read has no answer for the partition
-	failing  error // of Read
+	changed  []model.Message // the changelog
+	silent   bool            // Read has no answer for the partition
+	failing  error           // of Read
 }
 
 const partialsOfRig = "g-partials"
@@ -40,7 +42,7 @@ const partialsOfRig = "g-partials"
 func newMergeRig(t *testing.T, cfg Config) *mergeRig {
 	t.Helper()
 	r := &mergeRig{watched: newWatched(t), sink: &ledgerSink{}}
-	cfg.Group, cfg.ExactlyOnce, cfg.TransactionTimeout = "g", true, time.Hour
+	cfg.Group, cfg.TransactionTimeout = "g", time.Hour
 	if cfg.CommitMaxRecords == 0 {
 		cfg.CommitMaxRecords = 1000
 	}
@@ -118,7 +120,13 @@ func (l memoryLog) Read(_ context.Context, from map[model.TopicPartition]int64, 
 	return parts, l.r.failing
 }
 
-func (l memoryLog) Restore(context.Context, model.TopicPartition, func(*model.Message) error, func(done, end int64)) error {
+func (l memoryLog) Restore(_ context.Context, _ model.TopicPartition, see func(*model.Message) error, progress func(done, end int64)) error {
+	for i := range l.r.changed {
+		if err := see(&l.r.changed[i]); err != nil {
+			return err
+		}
+		progress(int64(i), int64(len(l.r.changed)))
+	}
 	return nil
 }
 func (l memoryLog) Close() {}
@@ -144,11 +152,14 @@ func (p *partialRecords) SkipBatch()        {}
 type ledgerSink struct {
 	mu       sync.Mutex
 	insights []string
+	changes  []model.Message // of the changelog
 	records  int
+	key      []byte
 }
 
 func (o *ledgerSink) Partitions(int) int32 { return 1 }
-func (o *ledgerSink) Open(_ int, _ int32, _ *model.Message, _ []byte, bound int) []byte {
+func (o *ledgerSink) Open(_ int, _ int32, _ *model.Message, key []byte, bound int) []byte {
+	o.key = bytes.Clone(key)
 	return make([]byte, 0, bound)
 }
 
@@ -158,6 +169,8 @@ func (o *ledgerSink) Close(value []byte, _ []model.Header) {
 	o.records++
 	if strings.Contains(string(value), `"aggregate"`) {
 		o.insights = append(o.insights, string(value))
+	} else {
+		o.changes = append(o.changes, model.Message{Key: o.key, Value: bytes.Clone(value)})
 	}
 }
 func (o *ledgerSink) Bytes() int                           { return 0 }

@@ -30,7 +30,7 @@ func (r *mergeRig) commits() (*merged, bool) {
 
 func TestMergeCommitIsMadeOncePerIntervalAndOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newMergeRig(t, Config{})
+		r := newMergeRig(t, Config{ExactlyOnce: true})
 		r.say(1_700_000_000_000, "a", "b")
 		r.open(model.Position{})
 		woken := 0
@@ -77,7 +77,7 @@ func TestRunMayEndWhileAMergeCommitIsOnItsWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newMergeRig(t, Config{})
+				r := newMergeRig(t, Config{ExactlyOnce: true})
 				r.say(1_700_000_000_000, "a", "b")
 				r.open(model.Position{})
 				r.m.start(t.Context())
@@ -151,13 +151,13 @@ func TestStateIsKeptForAsLongAsItIsWhatIsCommitted(t *testing.T) {
 				r.m.halt()
 				return r.m.take().positions[tp]
 			}
-			r, at := newMergeRig(t, Config{}), model.Position{}
+			r, at := newMergeRig(t, Config{ExactlyOnce: true}), model.Position{}
 			r.joined(model.Assignment{Partitions: []model.TopicPartition{tp}})
 			if mine := step(r); c.happened {
 				at = mine
 			}
 			if c.others {
-				at = step(newMergeRig(t, Config{}))
+				at = step(newMergeRig(t, Config{ExactlyOnce: true}))
 			}
 			before := r.parts[0]
 			r.joined(model.Assignment{Partitions: c.partitions})
@@ -176,7 +176,7 @@ func TestStateIsKeptForAsLongAsItIsWhatIsCommitted(t *testing.T) {
 // What changes in one merge commit is bounded, however much lies in the partials.
 func TestMergeCommitHoldsNoMoreThanATransactionMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newMergeRig(t, Config{CommitMaxRecords: 10})
+		r := newMergeRig(t, Config{ExactlyOnce: true, CommitMaxRecords: 10})
 		r.say(1_700_000_000_000, names(95)...)
 		r.open(model.Position{})
 		r.m.start(t.Context())
@@ -212,7 +212,7 @@ func TestMergeCommitHoldsNoMoreThanATransactionMay(t *testing.T) {
 func TestMergeCommitHoldsNoMoreDeadLettersThanATransactionMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const old, late = 1_700_000_000_000, 1_700_009_000_000
-		r := newMergeRig(t, Config{CommitMaxRecords: 10})
+		r := newMergeRig(t, Config{ExactlyOnce: true, CommitMaxRecords: 10})
 		r.say(old, "a")
 		r.say(late, "b")
 		r.open(model.Position{})
@@ -240,7 +240,7 @@ func TestMergeCommitHoldsNoMoreDeadLettersThanATransactionMay(t *testing.T) {
 // The clock closes windows only while there is nothing left to merge.
 func TestPartitionThatCannotBeReadClosesNoWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newMergeRig(t, Config{})
+		r := newMergeRig(t, Config{ExactlyOnce: true})
 		r.say(1_700_000_000_000, "a")
 		idle := aggregate.Source{Watermark: 1_700_000_000_000, Idle: true}
 		a := aggregate.NewAnnouncer(nil, []*aggregate.Source{&idle}, 1, 0, 0, time.Now())
@@ -274,7 +274,7 @@ func TestPartitionThatCannotBeReadClosesNoWindow(t *testing.T) {
 // Reading that fails makes the instance not ready, until it works; that it ends with the assignment is no failure.
 func TestPartialsThatCannotBeReadAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newMergeRig(t, Config{})
+		r := newMergeRig(t, Config{ExactlyOnce: true})
 		r.watched.Working(1)
 		r.open(model.Position{})
 		r.m.start(t.Context())

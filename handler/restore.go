@@ -58,10 +58,10 @@ func (m *merger) restoreOne(ctx context.Context, p *merging) (*aggregate.Partiti
 	if err != nil {
 		return nil, err
 	}
-	have, want := state.Sequence(), p.position.Note.Sequence
-	if have < want {
+	switch have, want := state.Sequence(), p.position.Note.Sequence; {
+	case aggregate.Behind(have, want):
 		err = errBehind
-	} else if have > want && m.cfg.ExactlyOnce { // without transactions one may have been written without the other
+	case have != want && m.cfg.ExactlyOnce: // without transactions one may have been written without the other
 		err = errAhead
 	}
 	if err != nil {

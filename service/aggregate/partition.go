@@ -78,6 +78,9 @@ func NewPartition(number, count int32) *Partition {
 // the state here is not what is committed.
 const authorBits = 24
 
+// Behind tells whether a sequence is that of an earlier merge commit than another, whoever has made the two.
+func Behind(sequence, other int64) bool { return sequence>>authorBits < other>>authorBits }
+
 // nextSequence is that of the next merge commit.
 func (p *Partition) nextSequence() int64 {
 	return (p.current().sequence>>authorBits+1)<<authorBits | p.author
