@@ -298,13 +298,8 @@ func (c *chaos) sleep(from, to int) {
 }
 
 func (c *chaos) table(report *harness.Report, sent int, loaded, drained time.Duration, commits, aborts int) {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	logs, _ := filepath.Glob(filepath.Join(c.dir, "*.log"))
-	for _, row := range []struct {
-		what  string
-		value any
-	}{
+	table(c.t, []row{
 		{"target", fmt.Sprintf("%s, %d broker(s)", suite.Target, suite.Cluster.Brokers())},
 		{"seed", wanted.seed},
 		{"kill -9 of an engine", fmt.Sprintf("%d, %d of them before its first commit", c.kills, c.early)},
@@ -323,9 +318,22 @@ func (c *chaos) table(report *harness.Report, sent int, loaded, drained time.Dur
 		{"duplicated", report.Duplicated.Count},
 		{"out of order", report.Reordered.Count},
 		{"wrong or unknown", report.Wrong.Count + report.Unknown.Count},
-	} {
-		fmt.Fprintf(w, "%s\t%v\n", row.what, row.value)
+	})
+}
+
+// row is one line of a table of what happened.
+type row struct {
+	what  string
+	value any
+}
+
+func table(t *testing.T, rows []row) {
+	t.Helper()
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%v\n", r.what, r.value)
 	}
 	_ = w.Flush()
-	c.t.Log("\n" + b.String())
+	t.Log("\n" + b.String())
 }

@@ -64,9 +64,7 @@ func (st *Stream) Grow(partitions int32) {
 // Aggregated makes a stream one with aggregates: its pipeline file, and settings that suit short windows.
 func (st *Stream) Aggregated(pipeline string, more Env) {
 	st.t.Helper()
-	st.Env = st.Env.With(Env{
-		"PIPELINE_FILE": st.PipelineFile(pipeline), "KAFKA_AUTO_CREATE_TOPICS": "true", "IDLE_TIMEOUT": "20s",
-	}).With(more)
+	st.Env = st.Env.With(Env{"PIPELINE_FILE": st.PipelineFile(pipeline), "IDLE_TIMEOUT": "20s"}).With(more)
 }
 
 // PipelineFile writes one.

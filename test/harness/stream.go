@@ -76,6 +76,9 @@ func (s *Suite) NewStream(t testing.TB, shapes ...Shape) *Stream {
 		"PIPELINE_FILE": filepath.Join(s.Root, "pipeline.yaml"), "HASH_KEY": HashKey,
 		"HTTP_ADDR": "127.0.0.1:0", "LOG_FORMAT": "json", "SESSION_TIMEOUT": "6s",
 	}
+	if !made.noTopics {
+		st.Env["KAFKA_AUTO_CREATE_TOPICS"] = "true" // those of aggregates; the others are there
+	}
 	return st
 }
 

@@ -83,8 +83,8 @@ func TestEventTooLargeForTheOutputBecomesOneDeadLetter(t *testing.T) {
 		r := st.Logins.Next()
 		if i%30 == 7 {
 			r.Key = []byte("large")
-			r.Value = fmt.Appendf(nil, `{"user_id": "large", "seq": %d, "device_type": "iOS", "ip": "1.2.3.4", "device_id": "d", "timestamp": 1694479551, "note": %q}`,
-				1_000_000+i, bytes.Repeat([]byte("x"), 5000))
+			r.Value = fmt.Appendf(nil, `{"user_id": "large", "seq": %d, "device_type": "iOS", "ip": "1.2.3.4", "device_id": "d", "timestamp": %d, "note": %q}`,
+				1_000_000+i, time.Now().Unix(), bytes.Repeat([]byte("x"), 5000))
 			large = append(large, r)
 		}
 		records = append(records, r)
