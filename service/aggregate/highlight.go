@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"io"
 	"slices"
 	"strings"
 )
@@ -34,12 +34,15 @@ func (h Highlight) String() string {
 	if len(values) == 0 {
 		values = []string{"all"}
 	}
-	var measures map[string]json.RawMessage
-	if json.Unmarshal(fmt.Appendf(nil, "{%s}", h.Measures), &measures) == nil {
-		for _, name := range slices.Sorted(maps.Keys(measures)) {
-			if text := string(measures[name]); !strings.HasPrefix(text, "[") {
-				numbers = append(numbers, name+" "+plain(measures[name]))
-			}
+	d := json.NewDecoder(io.MultiReader(strings.NewReader("{"), bytes.NewReader(h.Measures), strings.NewReader("}")))
+	for _, err := d.Token(); err == nil && d.More(); { // in the order of the pipeline file
+		var name json.Token
+		var value json.RawMessage
+		if name, err = d.Token(); err == nil {
+			err = d.Decode(&value)
+		}
+		if err == nil && !bytes.HasPrefix(value, []byte("[")) {
+			numbers = append(numbers, fmt.Sprint(name)+" "+plain(value))
 		}
 	}
 	return strings.Join(values, ", ") + ": " + strings.Join(numbers, ", ")
