@@ -175,6 +175,25 @@ func TestStopCommitsWhatIsOpenAndLeaves(t *testing.T) {
 	r.exactlyOnce()
 }
 
+// What cannot be committed any more at the stop is aborted: whoever reads the outputs would wait for it until its time is
+// over.
+func TestStopAbortsWhatItCannotCommit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	e := r.start("COMMIT_INTERVAL=4s")
+	r.eventually("readiness", e.ready)
+	r.feed(users)
+	r.eventually("an open transaction", func() bool { return len(asked[*kmsg.AddOffsetsToTxnRequest](r)) > 0 })
+	r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.UnknownMemberID})
+	must(t, e.stop())
+	ends := asked[*kmsg.EndTxnRequest](r)
+	if n := len(ends); n == 0 || ends[n-1].Commit {
+		t.Errorf("ended %d times", n)
+	}
+	r.start()
+	r.exactlyOnce()
+}
+
 func TestStopOfAStaticMemberLeavesItsPlace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

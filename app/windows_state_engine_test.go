@@ -248,8 +248,8 @@ func TestAtLeastOnceCountsWindows(t *testing.T) {
 func TestNothingIsWrittenWhenNothingHappens(t *testing.T) {
 	t.Parallel()
 	r := newWindowRig(t)
-	first := r.watching("SESSION_TIMEOUT=2s")
-	second := r.watching("SESSION_TIMEOUT=2s")
+	first := r.watching("SESSION_TIMEOUT=10s")
+	second := r.watching("SESSION_TIMEOUT=10s")
 	for range 20 {
 		r.feed(24)
 		time.Sleep(20 * time.Millisecond)

@@ -182,10 +182,16 @@ func (e *Engine) split(all []model.TopicPartition) (source, partials []model.Top
 // decide does what the class of an error asks for; nothing else does. It tells whether to join the group again. It waits
 // no longer than to the end of the assignment.
 func (e *Engine) decide(ctx, work context.Context, ended <-chan struct{}, err error) (rejoin bool) {
-	if err == nil || model.Stopped(ctx, err) {
+	if err == nil {
 		return false
 	}
 	class := model.ClassOf(err)
+	if model.Stopped(ctx, err) {
+		if work.Err() == nil { // readers would have to wait for what stays open until its time is over
+			e.drop(work, class)
+		}
+		return false
+	}
 	if class == model.Recreated { // what was read of the old topic is committed
 		e.log.Warn().Err(err).Msg("starting anew on the new topic")
 		return false
