@@ -158,10 +158,11 @@ func TestStartOutlastsBrokenConnections(t *testing.T) {
 }
 
 // A few seconds of everything at once: connections break before and after, answers are late, brokers refuse,
-// coordinators and leaders move. The seed makes the choice, not the timing.
+// coordinators and leaders move. The seed makes the choice, not the timing; a machine with much else to do needs longer
+// until enough has gone wrong.
 func TestEachEventComesOutOnceThroughAStorm(t *testing.T) {
 	t.Parallel()
-	const length = 4 * time.Second
+	const least, most, lost = 4 * time.Second, time.Minute, 5
 	for _, seed := range []uint64{1, 2} {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			r := newRig(t)
@@ -170,7 +171,13 @@ func TestEachEventComesOutOnceThroughAStorm(t *testing.T) {
 			r.caughtUp()
 			s := storm{r: r, rng: rand.New(rand.NewPCG(seed, 0))}
 			r.wire.every(s.befall)
-			for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			given := func() (n float64) {
+				for _, e := range engines {
+					n += e.metric(`stream_engine_transactions_total{outcome="unknown"}`) + e.metric(`stream_engine_transactions_total{outcome="aborted"}`)
+				}
+				return n
+			}
+			for began := time.Now(); time.Since(began) < least || given() < lost && time.Since(began) < most; time.Sleep(10 * time.Millisecond) {
 				r.feed(20)
 				s.blow()
 			}
@@ -178,14 +185,14 @@ func TestEachEventComesOutOnceThroughAStorm(t *testing.T) {
 			s.calm()
 			r.feed(50)
 			r.exactlyOnce()
-			var given float64
 			for _, e := range engines {
 				r.eventually("readiness", e.ready)
-				given += e.metric(`stream_engine_transactions_total{outcome="unknown"}`) + e.metric(`stream_engine_transactions_total{outcome="aborted"}`)
-				must(t, e.stop())
 			}
-			if given < 5 {
-				t.Errorf("only %v transactions were given up: no storm", given)
+			if n := given(); n < lost {
+				t.Errorf("only %v transactions were given up: no storm", n)
+			}
+			for _, e := range engines {
+				must(t, e.stop())
 			}
 		})
 	}
