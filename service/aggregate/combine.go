@@ -24,6 +24,7 @@ type table struct {
 	measures []measure.Measure // by ascending id
 	ids      []uint32
 	inputs   []int // of which of the definition's measures they take the input
+	words    []int // of their cells
 	width    int   // words of an entry
 	pane     int64
 
@@ -52,10 +53,7 @@ const (
 func NewCombiner(defs []*Definition) (*Combiner, error) {
 	c := &Combiner{seed: maphash.MakeSeed()}
 	for _, d := range defs {
-		t := table{def: d, width: wordCells}
-		if !d.session() {
-			t.pane = d.pane()
-		}
+		t := table{def: d, width: wordCells, pane: d.panes}
 		for i := range d.Measures {
 			m, err := d.Measures[i].implementation()
 			if err != nil {
@@ -67,6 +65,9 @@ func NewCombiner(defs []*Definition) (*Combiner, error) {
 				continue
 			}
 			t.ids, t.measures, t.inputs = slices.Insert(t.ids, at, id), slices.Insert(t.measures, at, m), slices.Insert(t.inputs, at, i)
+		}
+		for _, m := range t.measures {
+			t.words = append(t.words, m.Words())
 			t.width += m.Words()
 		}
 		c.tables = append(c.tables, t)
@@ -85,7 +86,7 @@ func (c *Combiner) Add(def int, t int64, group []byte, inputs []measure.Input) {
 	}
 	at := wordCells
 	for i, m := range table.measures {
-		words := m.Words()
+		words := table.words[i]
 		if in := &inputs[table.inputs[i]]; !in.Skip {
 			m.Add(e[at:at+words:at+words], &c.pool, in)
 		}
@@ -240,7 +241,7 @@ func (c *Combiner) Flush(partitions int32, write func(partition int32, record []
 			record = appendPartialHead(record[:0], t.def.id, t.def.session(), int64(e[wordFirst]), int64(e[wordLast]), group)
 			at := wordCells
 			for k, m := range t.measures {
-				words := m.Words()
+				words := t.words[k]
 				encoded = m.Append(encoded[:0], e[at:at+words:at+words], &c.pool)
 				record = appendMeasure(record, t.ids[k], encoded)
 				at += words

@@ -153,26 +153,23 @@ func (c *committing) changed() {
 	page := &c.journal.open
 	var panes []int
 	for i := range len(page.changes) { // insights add to them
-		at, key := page.changes[i].shelf, page.key(&page.changes[i])
+		change := &page.changes[i]
+		at, key := change.shelf, page.key(change)
 		switch at.kind {
 		case keyWindow:
-			c.refresh(at, key)
+			c.refresh(at, at.locate(change.entry, key))
 		case keyPane:
 			panes = append(panes, i)
 		case keySession:
-			c.moved(at, key, page.before(&page.changes[i]))
+			c.moved(at, at.locate(change.entry, key), key, page.before(change))
 		}
 	}
 	c.hopped(panes)
 }
 
 // refresh writes the insight of a group of a window that has changed, unless that has to wait until the window is closed.
-func (c *committing) refresh(at *shelf, group []byte) {
+func (c *committing) refresh(at *shelf, n int) {
 	s := at.series
-	n, _ := at.find(group)
-	if n < 0 {
-		return
-	}
 	closed := s.def.closedAt(s.end(at.start)) <= c.next.watermark
 	if closed && s.judged(at.start) || !closed && !s.def.Final {
 		c.emit(at, n, closed)
@@ -235,8 +232,10 @@ func (c *committing) states() {
 		if at.kind == 0 {
 			continue
 		}
-		now := at.get(key)
-		if now == nil && !change.had { // it came and went
+		var now []byte
+		if n := at.locate(change.entry, key); n >= 0 {
+			now = at.valueOf(&at.entries[n])
+		} else if !change.had { // it came and went
 			continue
 		}
 		c.key = append(at.appendKey(c.key[:0]), key...)
@@ -244,10 +243,10 @@ func (c *committing) states() {
 	}
 }
 
-// definitions writes those that the changelog does not have yet.
+// definitions writes those that the changelog does not have yet. If that is lost with the transaction, they are read again.
 func (c *committing) definitions() {
 	for _, s := range c.order {
-		if s.sealed = s.changed; s.changed {
+		if s.changed {
 			s.changed = false
 			c.key, c.value = appendDefinitionKey(c.key[:0], s.def.id), s.def.record(c.value[:0])
 			c.write(c.key, c.value)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,14 @@ import (
 // definition is never mixed with it.
 type ID uint64
 
-func (id ID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
+func (id ID) String() string { return string(appendHex(nil, id)) }
+
+func appendHex(dst []byte, id ID) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789abcdef"[id>>shift&15])
+	}
+	return dst
+}
 
 // Definition is an aggregate as it travels in the partials topic, so that whoever merges needs no pipeline file, and
 // instances with an old and a new one run side by side. Grace, retention, emit, detect and the measures may change under
@@ -106,7 +112,7 @@ func (d *Definition) identify() {
 	parts := append([]string{d.Name, d.Of, string(d.Window.Kind), fmt.Sprint(d.Window.Size, d.Window.Every, d.Window.Gap)}, d.GroupBy...)
 	d.id = ID(digest(append(parts, d.Values...)))
 	if !d.session() {
-		d.panes = d.pane()
+		d.panes = d.Window.pane()
 	}
 	for i := range d.Measures {
 		if f, err := d.Measures[i].implementation(); err == nil {
@@ -159,8 +165,8 @@ func (m *MeasureSpec) implementation() (measure.Measure, error) {
 }
 
 // pane is the length of the pieces that windows are built of: whole windows when they lie side by side.
-func (d *Definition) pane() int64 {
-	a, b := d.Window.Size, d.Window.Every
+func (w Window) pane() int64 {
+	a, b := w.Size, w.Every
 	for b != 0 {
 		a, b = b, a%b
 	}
@@ -185,7 +191,7 @@ func (d *Definition) closedAt(end int64) int64 { return end + d.Grace }
 // expiredAt is the watermark from which on nothing of a window that ends at end is kept.
 func (d *Definition) expiredAt(end int64) int64 { return end + d.Grace + d.Retention }
 
-// record is the definition as it is sent.
+// record is the definition as it is sent, behind dst.
 func (d *Definition) record(dst []byte) []byte {
 	text, err := json.Marshal(d)
 	if err != nil { // no field of it can fail
@@ -194,24 +200,36 @@ func (d *Definition) record(dst []byte) []byte {
 	return append(append(dst, format, kindDefinition), text...)
 }
 
-var errDefinition = errors.New("it does not describe windows")
-
 // parseDefinition reads what record wrote behind its first two bytes.
 func parseDefinition(text []byte) (*Definition, error) {
 	d := &Definition{}
 	if err := json.Unmarshal(text, d); err != nil {
 		return nil, fmt.Errorf("a definition cannot be read: %w", err)
 	}
-	w := d.Window
-	switch {
-	case w.Kind == model.Session && w.Gap > 0:
-	case (w.Kind == model.Tumbling || w.Kind == model.Hopping) && w.Every > 0 && w.Size >= w.Every:
-	default:
-		return nil, fmt.Errorf("definition of %s: %w: %+v", d.Name, errDefinition, w)
+	if !d.Window.valid() || d.Grace < 0 || d.Grace > mostTime || d.Retention < 0 || d.Retention > mostTime {
+		return nil, fmt.Errorf("the definition of %s does not describe windows: %+v, grace %d ms, retention %d ms", d.Name, d.Window, d.Grace, d.Retention)
 	}
-	if len(d.GroupBy) != len(d.Values) || len(d.Measures) == 0 {
-		return nil, fmt.Errorf("definition of %s: %w", d.Name, errors.New("it lacks measures or groups"))
+	if len(d.GroupBy) != len(d.Values) || len(d.Measures) == 0 || d.MaxGroups <= 0 {
+		return nil, fmt.Errorf("the definition of %s lacks measures or groups", d.Name)
 	}
 	d.identify()
 	return d, nil
+}
+
+// Bounds of what can be reckoned with; those of a pipeline file are narrower.
+const (
+	mostTime  = 1 << 40 // milliseconds, 34 years
+	mostPanes = 100_000 // of a window
+)
+
+func (w Window) valid() bool {
+	switch w.Kind {
+	case model.Session:
+		return w.Gap > 0 && w.Gap <= mostTime
+	case model.Tumbling:
+		return w.Size > 0 && w.Size <= mostTime && w.Every == w.Size
+	case model.Hopping:
+		return w.Every > 0 && w.Size >= w.Every && w.Size <= mostTime && w.Size/w.pane() <= mostPanes
+	}
+	return false
 }

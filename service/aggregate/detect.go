@@ -186,9 +186,10 @@ func (s *series) unheard() (start int64, listening bool) {
 // was enough.
 func (c *committing) quiet(s *series, last int64) bool {
 	for next, listening := s.unheard(); listening && next <= last; next, listening = s.unheard() {
-		if !c.silence(s, next) {
+		if c.spent() || !c.silence(s, next) {
 			return false
 		}
+		c.left--
 	}
 	return true
 }

@@ -3,39 +3,33 @@ package aggregate
 // hopped writes insights of the windows that changed panes are part of. Each group of a window has one, however many of
 // its panes have changed.
 func (c *committing) hopped(panes []int) {
-	seen := map[*shelf]*byteMap{}
 	for _, i := range panes {
 		change := &c.journal.open.changes[i]
 		pane, group := change.shelf, c.journal.open.key(change)
 		s := pane.series
 		for start := range s.windowsOf(pane.start) {
-			if s.end(start) <= c.current().horizon(s) { // see joinPane
-				continue
-			}
-			w := s.windows.at(s, start)
-			if seen[w] == nil {
-				m := newByteMap()
-				seen[w] = &m
-			}
-			if n, hash := seen[w].find(group); n < 0 {
-				seen[w].insert(hash, group, nil)
-				c.hop(w, group)
+			if s.end(start) > c.current().horizon(s) { // see joinPane
+				c.hop(s.windows.at(s, start), group)
 			}
 		}
 	}
 }
 
 // hop notes on the shelf of a window that a group's panes have changed. There closing finds it, if it is not written now.
+// Nothing else changes these shelves before it, so that a group which was touched has been here.
 func (c *committing) hop(w *shelf, group []byte) {
 	n, hash := w.find(group)
 	v := value{}
 	if n >= 0 {
+		if w.entries[n].touched == c.journal.generation {
+			return
+		}
 		v = known(w.valueOf(&w.entries[n]))
 	}
 	v.final = false
 	c.value = v.append(c.value[:0])
-	c.journal.setAt(w, n, hash, group, c.value)
-	c.refresh(w, group)
+	n = c.journal.setAt(w, n, hash, group, c.value)
+	c.refresh(w, n)
 }
 
 // unite are the measures of a group over all panes of a window, valid until the next call.

@@ -5,9 +5,9 @@ import "strconv"
 // address is how the key of an insight begins: what it is about, as a JSON array.
 func (s *series) address(dst []byte, start, end int64) []byte {
 	dst = appendText(append(dst, '['), s.def.Name)
-	dst = append(append(append(dst, `,"`...), s.def.id.String()...), `","`...)
-	dst = append(append(appendTime(dst, start), `","`...), appendTime(nil, end)...)
-	return append(dst, '"')
+	dst = append(appendHex(append(dst, `,"`...), s.def.id), `","`...)
+	dst = append(appendTime(dst, start), `","`...)
+	return append(appendTime(dst, end), '"')
 }
 
 // address is series.address. All groups of a window share it.

@@ -22,6 +22,7 @@ type change struct {
 	end        int
 	had        bool   // it had one
 	generation uint32 // of the entry
+	entry      int    // where it was: see shelf.locate
 }
 
 func (p *page) key(c *change) []byte { return p.bytes[c.key:c.old:c.old] }
@@ -47,7 +48,7 @@ func (p *page) note(c change, key, old []byte) {
 const keptPage = 1 << 20
 
 func (p *page) reset() {
-	const changeSize = 48
+	const changeSize = 56
 	if len(p.bytes)+len(p.changes)*changeSize > keptPage {
 		*p = page{}
 		return
@@ -82,16 +83,17 @@ func (j *journal) set(s *shelf, key, value []byte) {
 	j.setAt(s, n, hash, key, value)
 }
 
-// setAt is set for a key that was looked for: n and hash are what find said.
-func (j *journal) setAt(s *shelf, n int, hash uint64, key, value []byte) {
+// setAt is set for a key that was looked for: n and hash are what find said. It returns the number of the entry.
+func (j *journal) setAt(s *shelf, n int, hash uint64, key, value []byte) int {
 	if n < 0 {
-		j.open.note(change{shelf: s}, key, nil)
 		n = s.insert(hash, key, value)
 		s.entries[n].touched = j.generation
-		return
+		j.open.note(change{shelf: s, entry: n}, key, nil)
+		return n
 	}
 	j.touch(s, n)
 	s.replace(n, value)
+	return n
 }
 
 // remove forgets a key and notes what was there.
@@ -111,7 +113,7 @@ func (j *journal) removeAt(s *shelf, n int) {
 func (j *journal) touch(s *shelf, n int) {
 	e := &s.entries[n]
 	if e.touched != j.generation {
-		j.open.note(change{shelf: s, had: true, generation: e.touched}, s.keyOf(e), s.valueOf(e))
+		j.open.note(change{shelf: s, had: true, generation: e.touched, entry: n}, s.keyOf(e), s.valueOf(e))
 		e.touched = j.generation
 	}
 }

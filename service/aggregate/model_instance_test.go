@@ -26,6 +26,7 @@ type instance struct {
 	version int    // of its pipeline file
 
 	frozen     bool
+	leaves     bool // it ends with its assignment
 	phase      phase
 	epoch      int
 	clean      bool
@@ -72,6 +73,12 @@ func (i *instance) String() string { return i.name }
 
 // step does whatever comes next.
 func (i *instance) step() {
+	if i.leaves && i.phase != ending {
+		i.say("%s has left", i)
+		i.bury(slices.Index(i.instances, i))
+		i.spawn("")
+		return
+	}
 	switch i.phase {
 	case joining:
 		switch g := &i.group; {
@@ -95,6 +102,14 @@ func (i *instance) step() {
 		i.halt()
 		i.phase = joining
 	}
+}
+
+// end is what the end of an assignment begins with.
+func (i *instance) end() {
+	i.phase = ending
+	i.run.missing = nil
+	i.merge(true)
+	i.close()
 }
 
 // start is the way to a run.
@@ -142,6 +157,7 @@ func (i *instance) begin(offsets map[place]position) {
 		if state := i.states[at.number]; state != nil && state.Settle(p.sequence) {
 			r.merging[at.number] = &modelMerging{state: state, position: p}
 			i.say("%s keeps the state of %d as of merge commit %d", i, at.number, p.sequence)
+			i.happened["states kept"]++
 		} else {
 			r.missing = append(r.missing, &modelRestore{number: at.number, position: p})
 		}
@@ -171,6 +187,7 @@ func (i *instance) halt() {
 // failed is what follows from an error: the epoch and all that is not committed are given up.
 func (i *instance) failed(err error) {
 	i.say("%s: %v", i, err)
+	i.happened[err.Error()]++
 	i.clean = false
 	if errors.Is(err, errFenced) && slices.ContainsFunc(i.instances, func(o *instance) bool { return o != i && o.id == i.id }) {
 		i.id = i.name // somebody else has that name now: it goes on under another one
@@ -188,8 +205,7 @@ func (i *instance) failed(err error) {
 func (i *instance) work() {
 	if i.group.preparing && i.rng.IntN(8) == 0 || !i.group.has(i) && i.rng.IntN(20) == 0 {
 		i.say("%s is called to join, and ends", i)
-		i.phase = ending
-		i.finish()
+		i.end()
 		return
 	}
 	switch n := i.rng.IntN(100); {
@@ -208,13 +224,6 @@ func (i *instance) work() {
 	default:
 		i.transact()
 	}
-}
-
-// finish makes the merge commit of an assignment that ends, and closes what is open.
-func (i *instance) finish() {
-	i.run.missing = nil
-	i.merge(true)
-	i.close()
 }
 
 // process reads some events of a source partition.

@@ -57,6 +57,7 @@ type judge struct {
 	transactions int
 	insights     map[string]published
 	letters      []lost
+	metas        map[int32]meta
 }
 
 // lost is a partial that came when nothing of its window was kept any more.
@@ -68,12 +69,13 @@ type lost struct {
 }
 
 func newJudge(w *world) judge {
-	return judge{world: w, calm: !w.profile.graces, insights: map[string]published{}}
+	return judge{world: w, calm: !w.profile.graces, insights: map[string]published{}, metas: map[int32]meta{}}
 }
 
 // committed hears of a transaction at the moment at which it is.
 func (j *judge) committed(t *transaction) {
 	j.transactions++
+	j.happened["transactions committed"]++
 	for at, p := range t.offsets {
 		if at.topic != sourceTopic {
 			continue
@@ -90,6 +92,9 @@ func (j *judge) committed(t *transaction) {
 		}
 	}
 	for _, r := range t.written {
+		if r.topic == changelogTopic && r.key[1] == keyMeta {
+			j.sealed(r.number, r.value)
+		}
 		if r.topic != insightsTopic {
 			continue
 		}
@@ -97,10 +102,22 @@ func (j *judge) committed(t *transaction) {
 			var l lost
 			j.must(json.Unmarshal(r.value, &l))
 			j.letters = append(j.letters, l)
+			j.happened["partials expired"]++
 			continue
 		}
 		j.published(string(r.key), r.value)
 	}
+}
+
+// sealed holds what a merge commit says of a partition against the one before it.
+func (j *judge) sealed(number int32, value []byte) {
+	m, err := parseMeta(value)
+	j.must(err)
+	before := j.metas[number]
+	if m.watermark < before.watermark && before.sequence > 0 || m.sequence>>authorBits != before.sequence>>authorBits+1 || m.inexact {
+		j.must(fmt.Errorf("merge commit %+v of %d came behind %+v", m, number, before))
+	}
+	j.metas[number] = m
 }
 
 // published holds an insight against the one before it.
@@ -114,6 +131,7 @@ func (j *judge) published(key string, value []byte) {
 			j.must(fmt.Errorf("an insight that nobody wrote was taken back: %s", key))
 		}
 		delete(j.insights, key)
+		j.happened["insights taken back"]++
 		return
 	}
 	p := j.read(value)
@@ -123,6 +141,16 @@ func (j *judge) published(key string, value []byte) {
 		}
 	} else if p.revision != before.revision+1 {
 		j.must(fmt.Errorf("revision %d of %s came behind %d", p.revision, key, before.revision))
+	}
+	switch {
+	case p.final && before.final:
+		j.happened["finals revised"]++
+	case p.final && j.calm:
+		j.happened["finals while all was calm"]++
+	case p.final:
+		j.happened["finals"]++
+	default:
+		j.happened["updates"]++
 	}
 	j.insights[key] = p
 }

@@ -36,13 +36,21 @@ func TestEveryWindowIsWhatTheSourceSays(t *testing.T) {
 	}
 	var next, failed atomic.Uint64
 	all := seeds(t)
+	var mu sync.Mutex
+	happened := map[string]int{}
 	var work sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		work.Go(func() {
 			for seed := next.Add(1); seed <= all && failed.Load() == 0; seed = next.Add(1) {
-				if err := newWorld(seed, nil).run(); err != nil {
+				w := newWorld(seed, nil)
+				if err := w.run(); err != nil {
 					failed.CompareAndSwap(0, seed)
 				}
+				mu.Lock()
+				for what, n := range w.happened {
+					happened[what] += n
+				}
+				mu.Unlock()
 			}
 		})
 	}
@@ -51,6 +59,16 @@ func TestEveryWindowIsWhatTheSourceSays(t *testing.T) {
 		tell(t, seed)
 		if !t.Failed() {
 			t.Errorf("seed %d failed, and did not when it was repeated: the model is not deterministic", seed)
+		}
+		return
+	}
+	for _, what := range []string{
+		"transactions committed", "transactions timed out", errFenced.Error(), errRejoin.Error(), errLost.Error(), "crashes", "rebalances", "source partitions added",
+		"states kept", "states restored", "updates", "finals", "finals while all was calm", "finals revised", "insights taken back", "partials expired",
+	} {
+		t.Logf("%7d %s", happened[what], what)
+		if happened[what] == 0 && all >= 2000 {
+			t.Errorf("the model has become tame: no %s", what)
 		}
 	}
 }

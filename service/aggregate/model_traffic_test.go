@@ -39,6 +39,7 @@ type profile struct {
 	budget, bytes                int           // of a merge commit
 	cut                          int           // events of a transaction, about
 	compacts                     bool
+	grid                         bool // event times are about whole seconds
 }
 
 func newProfile(r *rand.Rand) profile {
@@ -47,7 +48,7 @@ func newProfile(r *rand.Rand) profile {
 		faults: []int{0, 5, 20, 60}[r.IntN(4)], slowMarkers: []int{0, 60, 90, 97}[r.IntN(4)],
 		idle: r.IntN(2) == 0, added: r.IntN(5) == 0, mixed: r.IntN(3) == 0, compacts: r.IntN(2) == 0,
 		interval: []time.Duration{0, time.Second}[r.IntN(2)], timeout: 1000 * time.Hour,
-		budget: []int{1, 3, 1000}[r.IntN(3)], bytes: []int{200, 1 << 20, 1 << 20}[r.IntN(3)], cut: 1 + r.IntN(20),
+		grid: r.IntN(3) == 0, budget: []int{1, 3, 1000}[r.IntN(3)], bytes: []int{200, 1 << 20, 1 << 20}[r.IntN(3)], cut: 1 + r.IntN(20),
 	}
 	p.graces, p.short = p.mixed && r.IntN(2) == 0, r.IntN(6) == 0
 	if p.idle {
@@ -66,10 +67,10 @@ func versions(r *rand.Rand, p *profile) [2][]*Definition {
 	every := []time.Duration{5, 10, 4}[r.IntN(3)] * time.Second // of windows of 10 s: the last kind has panes of 2 s
 	emit := []model.Emit{model.EmitUpdates, model.EmitFinal}
 	first := r.IntN(2)
-	graces := [2]time.Duration{time.Duration(r.IntN(4)) * 2 * time.Second, 0}
-	graces[1] = graces[0]
-	if p.graces {
-		graces[1] = time.Duration(r.IntN(4)) * 3 * time.Second
+	grace := func() time.Duration { return []time.Duration{0, 2, 6, 30}[r.IntN(4)] * time.Second }
+	graces := [2]time.Duration{grace()}
+	if graces[1] = graces[0]; p.graces {
+		graces[1] = grace()
 	}
 	var all [2][]*Definition
 	for v := range all {
@@ -117,20 +118,27 @@ type source struct {
 const epoch = 1_700_000_000_000 // of event times
 
 // append makes the next events, and tells how many.
-func (s *source) append(r *rand.Rand) int {
+func (s *source) append(r *rand.Rand, p *profile) int {
 	if s.mute > 0 {
 		s.mute--
 		return 0
 	}
-	if r.IntN(20) == 0 {
-		s.mute = r.IntN(10)
+	if p.idle && r.IntN(6) == 0 {
+		s.mute = r.IntN(30)
 	}
 	n := 1 + r.IntN(4)
 	for range n {
-		s.log = append(s.log, s.next(r))
+		e := s.next(r)
+		if p.grid {
+			e.time, e.stamp = nearSecond(r, e.time), nearSecond(r, e.stamp)
+		}
+		s.log = append(s.log, e)
 	}
 	return n
 }
+
+// nearSecond is a time a millisecond before, at or behind a whole second.
+func nearSecond(r *rand.Rand, t int64) int64 { return t/1000*1000 + int64(r.IntN(3)) - 1 }
 
 func (s *source) next(r *rand.Rand) event {
 	s.at += int64(r.IntN(1500))

@@ -162,6 +162,7 @@ func (i *instance) restore() {
 	}
 	i.restoring[m.number]--
 	i.must(m.state.Restored())
+	i.happened["states restored"]++
 	i.say("%s has restored %d as of merge commit %d", i, m.number, m.state.Sequence())
 	if m.state.Sequence() != m.position.sequence {
 		if m.state.Sequence() < m.position.sequence || i.group.has(i) {

@@ -33,12 +33,13 @@ type world struct {
 	born        int
 	restoring   map[int32]int // readers of a changelog
 	rounds      int
+	happened    map[string]int
 	judge       judge
 }
 
 func newWorld(seed uint64, trace *strings.Builder) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := &world{seed: seed, rng: r, profile: newProfile(r), now: time.UnixMilli(1_800_000_000_000), trace: trace, restoring: map[int32]int{}}
+	w := &world{seed: seed, rng: r, profile: newProfile(r), now: time.UnixMilli(1_800_000_000_000), trace: trace, restoring: map[int32]int{}, happened: map[string]int{}}
 	w.definitions = versions(r, &w.profile)
 	w.left = w.profile.events
 	w.group = group{members: map[*instance]int{}, joined: map[*instance]bool{}, assigned: map[*instance][]place{}, committed: map[place]position{}}
@@ -131,7 +132,7 @@ func (w *world) step() {
 	}
 	if w.left > 0 && w.rng.IntN(8) == 0 {
 		s := w.sources[w.rng.IntN(len(w.sources))]
-		if n := s.append(w.rng); n > 0 {
+		if n := s.append(w.rng, &w.profile); n > 0 {
 			w.left -= n
 			w.say("%d events come to source %d", n, s.number)
 		}
@@ -160,12 +161,16 @@ func (w *world) mark() {
 
 // small are things that happen now and then, and are no faults.
 func (w *world) small() {
+	if len(w.instances) == 0 {
+		return
+	}
 	switch w.rng.IntN(400) {
 	case 0:
 		if w.profile.added && len(w.sources) < 6 {
 			s := &source{number: int32(len(w.sources)), at: epoch + int64(w.rng.IntN(60_000))}
 			w.sources = append(w.sources, s)
 			w.judge.calm = false
+			w.happened["source partitions added"]++
 			w.say("source %d is new", s.number)
 			w.group.preparing = true
 		}
@@ -176,7 +181,13 @@ func (w *world) small() {
 		}
 	case 5, 6, 7, 8:
 		w.timeOut()
-	case 9:
+	case 9, 10, 11:
+		if i := w.instances[w.rng.IntN(len(w.instances))]; w.profile.mixed && i.phase == working && !i.frozen {
+			w.say("%s is to be replaced by a new version", i)
+			i.leaves = true
+			i.end()
+		}
+	case 12:
 		if !w.group.preparing && w.rng.IntN(3) == 0 {
 			w.group.preparing = true
 			w.say("the group is told to rebalance")
@@ -195,6 +206,7 @@ func (w *world) timeOut() {
 		return
 	}
 	w.say("the coordinator aborts transaction %d of %s", p.txn.number, p.txn.owner)
+	w.happened["transactions timed out"]++
 	w.coordinator.abort(p)
 }
 
@@ -209,6 +221,7 @@ func (w *world) fault() {
 	switch w.rng.IntN(6) {
 	case 0, 1: // it comes back at once, under the same name or another one
 		w.say("%s crashes", i)
+		w.happened["crashes"]++
 		w.bury(n)
 		if id := i.id; w.rng.IntN(2) == 0 {
 			w.spawn(id)
@@ -223,6 +236,7 @@ func (w *world) fault() {
 	}
 }
 
+// bury ends a process.
 func (w *world) bury(n int) {
 	i := w.instances[n]
 	if i.run != nil {
@@ -280,6 +294,7 @@ func (w *world) rebalance() {
 		give(place{partialsTopic, int32(n)})
 	}
 	w.say("generation %d of %v", g.generation, members)
+	w.happened["rebalances"]++
 }
 
 // heal ends all trouble, and lets everything come to its end.
@@ -290,20 +305,12 @@ func (w *world) heal() {
 		if i.frozen && len(w.instances) > 1 {
 			w.say("%s is gone for good", i)
 			w.bury(n)
-			if p := w.coordinator.producers[i.id]; p != nil && p.txn != nil && !p.txn.decided {
-				w.coordinator.abort(p)
-			}
 		} else {
 			i.frozen = false
 		}
 	}
 	if len(w.instances) == 0 {
 		w.spawn("")
-	}
-	for _, id := range slices.Sorted(maps.Keys(w.coordinator.producers)) { // of processes that are gone
-		if p := w.coordinator.producers[id]; p.txn != nil && !p.txn.decided && !slices.ContainsFunc(w.instances, func(i *instance) bool { return i.id == id && i.epoch == p.epoch }) {
-			w.coordinator.abort(p)
-		}
 	}
 	w.rest(1)
 	if !w.profile.idle { // events that nobody counts move all watermarks beyond all windows
@@ -336,13 +343,18 @@ func (w *world) rest(times int) {
 func (w *world) round() bool {
 	before := w.judge.transactions
 	w.now = w.now.Add(50 * time.Millisecond)
+	for _, id := range slices.Sorted(maps.Keys(w.coordinator.producers)) { // of processes that are gone
+		if p := w.coordinator.producers[id]; p.txn != nil && !p.txn.decided && (!slices.Contains(w.instances, p.txn.owner) || p.txn.owner.epoch != p.epoch) {
+			w.coordinator.abort(p)
+		}
+	}
 	for len(w.coordinator.ending) > 0 {
 		w.mark()
 	}
 	if w.group.preparing {
 		w.rebalance()
 	}
-	for _, i := range w.instances {
+	for _, i := range slices.Clone(w.instances) {
 		i.step()
 		for _, do := range []func(){i.restore, i.process, i.look, i.poll, func() { i.merge(false) }, i.close} {
 			if i.phase == working {

@@ -28,6 +28,7 @@ type Partition struct {
 	idle    idleness
 
 	scratch, merged, line []byte
+	apart, within         []interval
 	buffers
 }
 
@@ -333,7 +334,7 @@ func (p *Partition) Settle(sequence int64) (known bool) {
 	p.sealed, p.expired, p.idle = nil, nil, idleness{}
 	clear(p.ahead)
 	for _, s := range p.order {
-		s.changed, s.sealed, s.deadline = s.changed || s.sealed, false, NoWatermark
+		s.deadline = NoWatermark
 	}
 	return true
 }
@@ -345,9 +346,6 @@ func (p *Partition) Confirm() {
 	}
 	p.journal.confirm()
 	p.meta, p.sealed = *p.sealed, nil
-	for _, s := range p.order {
-		s.sealed = false
-	}
 }
 
 // advance moves W: see idleness. It returns the new watermark, which never goes back.

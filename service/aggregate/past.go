@@ -30,6 +30,25 @@ func readPast(b []byte) past {
 	return past{windows: d.uvarint(), silent: d.uvarint(), last: d.varint(), mean: math.Float64frombits(d.uint64()), variance: math.Float64frombits(d.uint64())}
 }
 
+// verifyPast checks an entry of a history.
+func verifyPast(key, b []byte) error {
+	d := decoder{rest: b}
+	var last int64
+	if string(key) == begun {
+		d.uint32()
+		last = d.varint()
+	} else {
+		d.uvarint()
+		d.uvarint()
+		last = d.varint()
+		d.take(16)
+	}
+	if d.bad || !within(last) {
+		return errCut
+	}
+	return nil
+}
+
 // appendJudged is the value of begun.
 func appendJudged(dst []byte, measure uint32, start int64) []byte {
 	return binary.AppendVarint(binary.BigEndian.AppendUint32(dst, measure), start)

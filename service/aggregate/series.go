@@ -10,7 +10,6 @@ import (
 type series struct {
 	def       *Definition // the latest one, with the measures of earlier ones as Retired
 	changed   bool        // since it was written to the changelog
-	sealed    bool        // it was written with the merge commit on its way
 	functions functions
 	names     []measured
 

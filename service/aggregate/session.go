@@ -10,6 +10,16 @@ import (
 // interval is where a session of a group lies.
 type interval struct{ first, last int64 }
 
+// near is the first of a group's sessions that an interval is part of, -1 when there is none.
+func (i interval) near(all []interval, gap int64) int {
+	for n, o := range all {
+		if o.first-gap <= i.last && i.first <= o.last+gap {
+			return n
+		}
+	}
+	return -1
+}
+
 func byTime(a, b interval) int { return cmp.Compare(a.first, b.first) }
 
 // sessionKey is the key of a session: its first event's time, in the order of times, and the group.
@@ -51,31 +61,27 @@ func (p *Partition) joinSession(s *series, t *partial) {
 	if string(group) == other {
 		p.counts.Overflowed++
 	}
-	var few [8]interval
-	apart := few[:0]
+	p.apart, p.within = p.apart[:0], p.within[:0]
 	if n >= 0 {
-		apart = intervals(apart, s.index.valueOf(&s.index.entries[n]))
+		p.apart = intervals(p.apart, s.index.valueOf(&s.index.entries[n]))
 	}
-	joined, v := interval{t.first, t.last}, value{}
+	joined, v, shown := interval{t.first, t.last}, value{}, interval{0, -1}
 	measures := append(p.merged[:0], t.measures...)
-	near := func(i interval) bool { return i.first-gap <= joined.last && joined.first <= i.last+gap }
-	var few2 [8]interval
-	within, shown := few2[:0], interval{0, -1}
-	for i := slices.IndexFunc(apart, near); i >= 0; i = slices.IndexFunc(apart, near) {
-		p.line = sessionKey(p.line[:0], apart[i].first, group)
+	for i := joined.near(p.apart, gap); i >= 0; i = joined.near(p.apart, gap) {
+		near := p.apart[i]
+		p.line = sessionKey(p.line[:0], near.first, group)
 		old := known(s.sessions.get(p.line))
 		p.spare, p.scratch = s.functions.merge(p.spare[:0], old.measures, measures, p.scratch)
 		measures, p.spare = p.spare, measures
 		v.revision, v.closed = max(v.revision, old.revision), v.closed || old.closed
-		joined = interval{min(joined.first, apart[i].first), max(joined.last, apart[i].last)}
-		if old.shown && apart[i] == joined {
+		joined = interval{min(joined.first, near.first), max(joined.last, near.last)}
+		if old.shown && near == joined {
 			shown = joined
 		}
-		within = append(within, apart[i])
-		apart = slices.Delete(apart, i, i+1)
+		p.apart, p.within = slices.Delete(p.apart, i, i+1), append(p.within, near)
 	}
 	p.merged = measures
-	for _, old := range within {
+	for _, old := range p.within {
 		if old.first != joined.first { // the other one is written over
 			p.line = sessionKey(p.line[:0], old.first, group)
 			p.journal.remove(s.sessions, p.line)
@@ -85,9 +91,9 @@ func (p *Partition) joinSession(s *series, t *partial) {
 	p.line = sessionKey(p.line[:0], joined.first, group)
 	p.value = v.append(p.value[:0])
 	p.journal.set(s.sessions, p.line, p.value)
-	apart = append(apart, joined)
-	slices.SortFunc(apart, byTime)
-	p.value = appendIntervals(p.value[:0], apart)
+	p.apart = append(p.apart, joined)
+	slices.SortFunc(p.apart, byTime)
+	p.value = appendIntervals(p.value[:0], p.apart)
 	p.journal.setAt(s.index, n, hash, group, p.value)
 	s.deadline = min(s.deadline, s.def.closedAt(joined.last+gap))
 }
@@ -107,11 +113,10 @@ func (p *Partition) forget(s *series, first int64, group []byte) {
 }
 
 // moved writes the insight of an open session that has changed, and takes back that of one that has grown or become part of
-// another: its key names the session's end, so that a session that grows is a new one to whoever reads insights.
-func (c *committing) moved(at *shelf, key, before []byte) {
+// another, n being -1: its key names the session's end, so that a session that grows is a new one to whoever reads insights.
+func (c *committing) moved(at *shelf, n int, key, before []byte) {
 	s := at.series
 	first, group := splitSessionKey(key)
-	n, _ := at.find(key)
 	var v value
 	if n >= 0 {
 		v = known(at.valueOf(&at.entries[n]))

@@ -58,6 +58,15 @@ func (s *shelf) put(key, value []byte) {
 	}
 }
 
+// locate is find for a key whose entry was n once; a rehash may have moved it.
+func (s *shelf) locate(n int, key []byte) int {
+	if n < len(s.entries) && !s.entries[n].gone && string(s.keyOf(&s.entries[n])) == string(key) {
+		return n
+	}
+	n, _ = s.find(key)
+	return n
+}
+
 // waits is 1 for a value that is not final.
 func (s *shelf) waits(value []byte) int {
 	if s.kind == keyWindow && len(value) > 0 && value[0]&flagFinal == 0 {

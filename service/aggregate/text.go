@@ -11,7 +11,7 @@ import (
 
 // appendTime writes milliseconds since 1970 as RFC 3339 in UTC, without zeros at the end of the fraction.
 func appendTime(dst []byte, ms int64) []byte {
-	return time.UnixMilli(ms).UTC().AppendFormat(dst, "2006-01-02T15:04:05.999Z07:00")
+	return time.UnixMilli(ms).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
 // appendText writes a JSON string of text that is valid UTF-8.
