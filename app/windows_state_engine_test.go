@@ -250,6 +250,8 @@ func TestNothingIsWrittenWhenNothingHappens(t *testing.T) {
 	r := newWindowRig(t)
 	first := r.watching("SESSION_TIMEOUT=10s")
 	second := r.watching("SESSION_TIMEOUT=10s")
+	half := fmt.Sprintf(`"partitions":%d`, partitions)
+	r.eventually("a half for each", func() bool { return first.says(half, "reading") && second.says(half, "reading") })
 	for range 20 {
 		r.feed(24)
 		time.Sleep(20 * time.Millisecond)
@@ -263,7 +265,13 @@ func TestNothingIsWrittenWhenNothingHappens(t *testing.T) {
 	r.forget()
 	time.Sleep(1500 * time.Millisecond)
 	if n := len(asked[*kmsg.EndTxnRequest](r)); n != 0 {
-		t.Errorf("%d transactions", n)
+		var wrote []string
+		for _, q := range asked[*kmsg.ProduceRequest](r) {
+			for _, topic := range q.Topics {
+				wrote = append(wrote, fmt.Sprint(topic.Topic, " ", len(topic.Partitions)))
+			}
+		}
+		t.Errorf("%d transactions, with %v", n, wrote)
 	}
 	series := func(e *engine, name string) int {
 		_, body := e.get("/metrics")
