@@ -25,6 +25,7 @@ type Traffic struct {
 	now        func() time.Time
 	partitions int32
 	quiet      map[int32]time.Time // until when
+	front      map[int32]int64     // the watermark
 	seq        int
 	kinds      map[string]int
 }
@@ -33,7 +34,7 @@ type Traffic struct {
 func NewTraffic(seed uint64, partitions int32, now func() time.Time) *Traffic {
 	return &Traffic{
 		Users: 100, LongestQuiet: 5 * time.Second, random: rand.New(rand.NewPCG(seed, 3)), now: now, partitions: partitions,
-		quiet: map[int32]time.Time{}, kinds: map[string]int{},
+		quiet: map[int32]time.Time{}, front: map[int32]int64{}, kinds: map[string]int{},
 	}
 }
 
@@ -63,6 +64,9 @@ func (t *Traffic) Next() *kgo.Record {
 	now := t.now()
 	r := &kgo.Record{Partition: t.partition(now), Timestamp: now.Add(-t.upTo(300 * time.Millisecond))}
 	at, calm, kind := t.time(now)
+	if front, ok := t.front[r.Partition]; ok && t.random.IntN(50) == 0 { // a session's grace, and a millisecond to both sides
+		at, calm, kind = time.UnixMilli(front-1001+t.random.Int64N(3)), false, "a second behind the watermark"
+	}
 	price := t.price()
 	switch n := t.random.IntN(1000); {
 	case kind == "near" && n < 4:
@@ -72,11 +76,17 @@ func (t *Traffic) Next() *kgo.Record {
 	}
 	t.kinds[kind]++
 	user := t.user(now)
+	if kind == "on a border" { // of users whose sessions have gaps of exactly so many half seconds
+		user = "pulse-" + strconv.Itoa(t.random.IntN(24))
+	}
 	r.Key = []byte(user)
 	r.Value = t.login(user, at, price, calm)
 	if t.random.IntN(150) == 0 {
 		t.kinds["broken"]++
 		r.Value = [][]byte{nil, {}, []byte(`[1]`), r.Value[:len(r.Value)/2]}[t.random.IntN(4)]
+	}
+	if j := (Judge{Refuse: RefusedByTraffic}).Of(r); j.Timed {
+		t.front[r.Partition] = max(t.front[r.Partition], min(j.At, r.Timestamp.UnixMilli()))
 	}
 	return r
 }
