@@ -131,3 +131,30 @@ func BenchmarkTurn(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRestore reads a changelog of groups of count and sum.
+func BenchmarkRestore(b *testing.B) {
+	const groups = 200_000
+	r := newRig(b, aggregateOf(measureOf("n", "count", ""), measureOf("sum", "sum", "x")))
+	for i := range groups {
+		r.add(1_700_000_000_000, fmt.Sprintf(`"user-%07d"`, i), int64(i))
+	}
+	r.turn()
+	log := r.log.of(changelogTopic)
+	keys, values := make([][]byte, len(log)), make([][]byte, len(log))
+	for i := range log {
+		keys[i], values[i] = []byte(log[i].key), []byte(log[i].value)
+	}
+	for b.Loop() {
+		p := NewPartition(0, 1)
+		for i := range keys {
+			if err := p.Restore(keys[i], values[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := p.Restored(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/groups, "ns/group")
+}

@@ -243,11 +243,11 @@ func (c *committing) states() {
 	}
 }
 
-// definitions writes those that the changelog does not have yet. If that is lost with the transaction, they are read again.
+// definitions writes those that the changelog does not have yet.
 func (c *committing) definitions() {
 	for _, s := range c.order {
 		if s.changed {
-			s.changed = false
+			s.changed, s.sealed = false, true
 			c.key, c.value = appendDefinitionKey(c.key[:0], s.def.id), s.def.record(c.value[:0])
 			c.write(c.key, c.value)
 		}

@@ -69,7 +69,8 @@ func TestSilenceIsFoundThenForgotten(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 	got := r.minutes(6, 0, 0, 0, 0, 0, 0, 0, 0)
-	if len(got) == 0 || !strings.HasPrefix(got[0], "n of a: 0 in 22:20-22:21, usually 100") {
+	want := []string{"n of a: 0 in 22:20-22:21, usually 100 ± 10 (10 sigma)", "n of a: 0 in 22:21-22:22, usually 83.3 ± 37.3 (2.2 sigma)"}
+	if len(got) != 1 || got[0] != want[0] { // the deviation grows with it: for the second it is no more than usual
 		t.Errorf("%v", got)
 	}
 	s := r.part.order[0]
@@ -78,6 +79,103 @@ func TestSilenceIsFoundThenForgotten(t *testing.T) {
 	}
 	if content(r.restored()) != content(r.part) {
 		t.Error("the changelog has not forgotten")
+	}
+}
+
+// TestSilenceIsNoValueOfAMean: nobody knows what the mean of nothing would have been.
+func TestSilenceIsNoValueOfAMean(t *testing.T) {
+	below := 50.0
+	a := watching(model.Detect{Sigma: 3, MinWindows: 3, Below: &below})
+	a.Measures = []model.Measure{measureOf("n", "max", "x")}
+	r := newRig(t, a)
+	for n := range int64(12) {
+		if n < 6 {
+			r.add(epoch+20_000+n*minute, `"a"`, 100)
+		}
+		r.pass(epoch + 20_000 + n*minute)
+		if _, did := r.turn(); len(did.Anomalies) > 0 {
+			t.Errorf("window %d: %v", n, did.Anomalies)
+		}
+	}
+	if n := r.part.order[0].history.len(); n != 1 {
+		t.Errorf("%d histories: the group was silent for longer than min_windows", n)
+	}
+}
+
+// TestSilenceOfTheOnlyGroupIsFound, below a fixed limit as well, and it is learned.
+func TestSilenceOfTheOnlyGroupIsFound(t *testing.T) {
+	below := 5.0
+	r := newRig(t, watching(model.Detect{Sigma: 100, MinWindows: 2, Below: &below}))
+	for n := range int64(6) {
+		if n < 3 {
+			for range 10 {
+				r.add(epoch+20_000+n*minute, `"a"`, 0)
+			}
+		}
+		r.pass(epoch + 20_000 + n*minute)
+		_, did := r.turn()
+		if silent := n == 4 || n == 5; len(did.Anomalies) > 0 != silent || silent && !strings.HasSuffix(did.Anomalies[0], ", below the limit of 5") {
+			t.Errorf("window %d: %v", n-1, did.Anomalies)
+		}
+		if n == 4 {
+			if h := readPast(r.part.order[0].history.get([]byte(`"a"`))); h.windows != 3 || h.silent != 1 || math.Abs(h.mean-20.0/3) > 1e-9 {
+				t.Errorf("%+v", h)
+			}
+		}
+	}
+}
+
+// TestLookingForSilenceKeepsToTheBudget: a window that nobody had an event in may have a million groups that did not.
+func TestLookingForSilenceKeepsToTheBudget(t *testing.T) {
+	r := newRig(t, watching(model.Detect{Sigma: 3, MinWindows: 5}))
+	for n := range int64(2) {
+		for group := range 20 {
+			r.add(epoch+20_000+n*minute, fmt.Sprint(group), 0)
+		}
+	}
+	r.pass(epoch + 20_000 + 2*minute)
+	r.turn()
+	r.tick.Budget = 6
+	r.pass(epoch + 20_000 + 3*minute)
+	commits := 0
+	for r.merge(); r.part.Needed(r.tick); commits++ {
+		out, did := r.commit()
+		r.part.Confirm()
+		if n := len(out.of(changelogTopic)); n > 8 { // the groups, the window, the partition
+			t.Errorf("%d records", n)
+		}
+		if commits > 10 {
+			t.Fatal("it does not end")
+		}
+		if did.More != (commits < 3) {
+			t.Errorf("commit %d: more %v", commits, did.More)
+		}
+	}
+	if commits != 4 {
+		t.Errorf("%d merge commits", commits)
+	}
+}
+
+// TestGroupIsLearnedOnceAWindow, though an event comes while the budget interrupts the closing of its window.
+func TestGroupIsLearnedOnceAWindow(t *testing.T) {
+	r := newRig(t, watching(model.Detect{Sigma: 3, MinWindows: 5}))
+	r.add(epoch, `"a"`, 0)
+	for n := range int64(2) {
+		for group := range 5 {
+			r.add(epoch+20_000+minute*(1+n), fmt.Sprintf(`"%d"`, group), 0)
+		}
+	}
+	r.turn()
+	r.tick.Budget = 3
+	r.pass(epoch + 40_000 + 2*minute)
+	r.turn() // the first groups of the second window are final
+	r.late(epoch+20_000+minute, `"0"`)
+	for r.merge(); r.part.Needed(r.tick); r.merge() {
+		r.commit()
+		r.part.Confirm()
+	}
+	if h := readPast(r.part.order[0].history.get([]byte(`"0"`))); h.windows != 2 || h.mean != 1 {
+		t.Errorf("%+v", h)
 	}
 }
 

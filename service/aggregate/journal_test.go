@@ -146,6 +146,35 @@ func TestMergeCommitOfAnotherIsNotTakenForOurs(t *testing.T) {
 	}
 }
 
+// TestDefinitionIsWrittenWhenItChanges, though every instance sends it at every assignment.
+func TestDefinitionIsWrittenWhenItChanges(t *testing.T) {
+	written := func(out records) (n int) {
+		for _, c := range out.of(changelogTopic) {
+			if c.key[1] == keyDefinition {
+				n++
+			}
+		}
+		return n
+	}
+	a := aggregateOf(measureOf("n", "count", ""))
+	r := newRig(t, a)
+	r.add(epoch, `"a"`, 0)
+	first, _ := r.turn()
+	r.deploy(a)
+	r.add(epoch, `"a"`, 0)
+	again, _ := r.turn()
+	a.Window.Grace = time.Second
+	r.deploy(a)
+	r.add(epoch, `"a"`, 0)
+	changed, _ := r.turn()
+	if written(first) != 1 || written(again) != 0 || written(changed) != 1 {
+		t.Errorf("written %d, %d and %d times", written(first), written(again), written(changed))
+	}
+	if content(r.restored()) != content(r.part) {
+		t.Error("the changelog says something else")
+	}
+}
+
 func TestSettleKnowsTheLastTwoMergeCommits(t *testing.T) {
 	r := newRig(t, aggregateOf(measureOf("n", "count", "")))
 	var all []int64

@@ -60,7 +60,8 @@ type expired struct {
 	measures   []byte
 }
 
-// Counts are events in the life of a partition, since it was made.
+// Counts are events in the life of a partition, since it was made. What is merged again, after a transaction that was given
+// up, is counted again.
 type Counts struct {
 	Partials, Expired, Overlaps, Overflowed int
 }
@@ -334,7 +335,7 @@ func (p *Partition) Settle(sequence int64) (known bool) {
 	p.sealed, p.expired, p.idle = nil, nil, idleness{}
 	clear(p.ahead)
 	for _, s := range p.order {
-		s.deadline = NoWatermark
+		s.changed, s.sealed, s.deadline = s.changed || s.sealed, false, NoWatermark
 	}
 	return true
 }
@@ -346,12 +347,14 @@ func (p *Partition) Confirm() {
 	}
 	p.journal.confirm()
 	p.meta, p.sealed = *p.sealed, nil
+	for _, s := range p.order {
+		s.sealed = false
+	}
 }
 
 // advance moves W: see idleness. It returns the new watermark, which never goes back.
 func (p *Partition) advance(now time.Time, sources int32, caughtUp bool) int64 {
 	all := maps.Clone(p.current().sources)
 	maps.Copy(all, p.ahead)
-	delete(all, inexactly)
 	return max(p.current().watermark, p.idle.watermark(all, sources, now, caughtUp))
 }
