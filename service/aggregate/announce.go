@@ -116,7 +116,7 @@ func (a *Announcer) Close(now time.Time, flush func(write func(partition int32, 
 		if all && !touched[p] {
 			begin(p)
 		}
-		if touched[p] && len(a.sources) > 0 {
+		if touched[p] {
 			write(p, record)
 		}
 	}

@@ -114,10 +114,17 @@ func TestIdleIsWhoHadNoEventForTheTimeout(t *testing.T) {
 	if d.read(0, 6); s.Idle {
 		t.Error("idle with an event")
 	}
+	d.now = d.now.Add(29 * time.Second)
+	if d.Quiet(s, d.now); s.Idle {
+		t.Error("idle 29 s after an event")
+	}
 }
 
 func TestWatermarkIsNotAheadOfTheRecord(t *testing.T) {
 	s := &Source{Watermark: NoWatermark}
+	if s.Seen(5, 0); s.Watermark != 0 {
+		t.Errorf("5 of a record of 0: %d", s.Watermark)
+	}
 	for _, c := range []struct{ time, stamp, want int64 }{{10, 20, 10}, {50, 30, 30}, {25, 60, 30}, {40, -1, 40}} {
 		if s.Seen(c.time, c.stamp); s.Watermark != c.want {
 			t.Errorf("%d of a record of %d: %d, want %d", c.time, c.stamp, s.Watermark, c.want)

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -40,15 +41,26 @@ func TestWindowFarFromWhatIsUsualIsAnAnomaly(t *testing.T) {
 	if len(got) != 1 || got[0] != "n of a: 431 in 22:26-22:27, usually 100 ± 10.0 (33.1 sigma)" {
 		t.Fatalf("%v", got)
 	}
+	written := 0
 	for _, i := range r.log.of(insightsTopic) {
 		if strings.Contains(i.value, `"kind":"anomaly"`) {
+			written++
 			key := `["logins","6faa2d9ef898d0a3","2023-11-14T22:26:00Z","2023-11-14T22:27:00Z","a","anomaly"]`
-			begin := `{"pipeline":"test","aggregate":"logins","kind":"anomaly","window":{"start":"2023-11-14T22:26:00Z","end":"2023-11-14T22:27:00Z"},"group":{"g":"a"},"anomaly":{"measure":"n","value":431,"usual":100`
+			begin := `{"pipeline":"test","aggregate":"logins","kind":"anomaly","window":{"start":"2023-11-14T22:26:00Z","end":"2023-11-14T22:27:00Z"},"group":{"g":"a"},"anomaly":{"measure":"n","value":431,"usual":100.`
 			end := `,"sentence":"n of a: 431 in 22:26-22:27, usually 100 ± 10.0 (33.1 sigma)"},"final":true,"revision":1,"updated_at":"2027-01-15T08:00:14Z"}`
 			if i.key != key || !strings.HasPrefix(i.value, begin) || !strings.HasSuffix(i.value, end) {
 				t.Errorf("%s\n%s\nwant\n%s\n%s ... %s", i.key, i.value, key, begin, end)
 			}
+			var all struct {
+				Anomaly struct{ Usual, Deviation, Sigma float64 }
+			}
+			if err := json.Unmarshal([]byte(i.value), &all); err != nil || fmt.Sprintf("%.6f", all.Anomaly) != "{100.090909 10.004544 33.075878}" {
+				t.Errorf("%v: %s", err, i.value)
+			}
 		}
+	}
+	if written != 1 {
+		t.Errorf("%d are written", written)
 	}
 }
 
@@ -57,8 +69,9 @@ func TestNothingIsComparedBeforeThereIsEnoughToCompareWith(t *testing.T) {
 	if got := r.minutes(0, 10, 10, 900, 10, 10); len(got) > 0 { // the third is the second that is known
 		t.Errorf("%v", got)
 	}
-	if got := r.minutes(5, 10, 100_000, 1, 1); len(got) == 0 {
-		t.Error("nothing is found later on either")
+	again := newRig(t, watching(model.Detect{Sigma: 3, MinWindows: 3}))
+	if got := again.minutes(0, 10, 10, 10, 10, 900, 10); len(got) != 1 { // the fifth, after three that are known
+		t.Errorf("%v", got)
 	}
 }
 
@@ -222,6 +235,12 @@ func TestLimitsAreHeldAgainstEachWindow(t *testing.T) {
 	got = slicesWithout(got, "n of b")
 	if fmt.Sprint(got) != "[n of a: 51 in 22:17-22:18, above the limit of 50 n of a: 4 in 22:19-22:20, below the limit of 5]" {
 		t.Errorf("%v", got)
+	}
+	text := fmt.Sprint(r.log.of(insightsTopic))
+	for _, want := range []string{`"anomaly":{"measure":"n","value":51,"above":50,"sentence"`, `"anomaly":{"measure":"n","value":4,"below":5,"sentence"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no insight has %s", want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,11 @@ func TestNumbersAndTimesForPeople(t *testing.T) {
 	} {
 		if got := span(s[0], s[1]); got != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for x, want := range map[float64]string{1.5: "1.5", math.Inf(1): "null", math.NaN(): "null", math.Inf(-1): "null"} {
+		if got := string(appendFloat(nil, x)); got != want {
+			t.Errorf("%v is %s in JSON, want %s", x, got, want)
 		}
 	}
 	for value, want := range map[string]string{`"a\"\/\u00e9\ud83d\ude00"`: `a"/é😀`, "1.5": "1.5", "null": "null", `"`: `"`} {

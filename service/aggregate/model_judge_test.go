@@ -58,6 +58,7 @@ type judge struct {
 	insights     map[string]published
 	letters      []lost
 	metas        map[int32]meta
+	anomalies    map[string]string // by the keys of their insights
 }
 
 // lost is a partial that came when nothing of its window was kept any more.
@@ -69,7 +70,7 @@ type lost struct {
 }
 
 func newJudge(w *world) judge {
-	return judge{world: w, calm: !w.profile.graces, insights: map[string]published{}, metas: map[int32]meta{}}
+	return judge{world: w, calm: !w.profile.graces, insights: map[string]published{}, metas: map[int32]meta{}, anomalies: map[string]string{}}
 }
 
 // committed hears of a transaction at the moment at which it is.
@@ -122,6 +123,12 @@ func (j *judge) sealed(number int32, value []byte) {
 
 // published holds an insight against the one before it.
 func (j *judge) published(key string, value []byte) {
+	if strings.HasSuffix(key, `,"anomaly"]`) {
+		j.happened["anomalies"]++
+		_, rest, _ := strings.Cut(string(value), `"anomaly":`)
+		j.anomalies[key], _, _ = strings.Cut(rest, `,"final"`)
+		return
+	}
 	before, known := j.insights[key]
 	if j.calm && before.final {
 		j.must(fmt.Errorf("the final %s, %s, was changed to %s", key, before.text, value))
@@ -290,7 +297,30 @@ func (j *judge) verdict() error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("%d of %d windows and sessions are not as the source says:\n%s", len(wrong), len(want), strings.Join(wrong[:min(len(wrong), 20)], "\n"))
 	}
-	return j.restorable()
+	if err := j.restorable(); err != nil {
+		return err
+	}
+	return j.repeatable()
+}
+
+// repeatable has another world read the same log without any trouble: if nothing was idle, new or of another pipeline file,
+// it finds the same anomalies.
+func (j *judge) repeatable() error {
+	if p := &j.profile; p.idle || p.added || p.mixed || !p.detect {
+		return nil
+	}
+	w := newWorld(j.seed, nil)
+	for n, s := range j.sources {
+		w.sources[n].log = s.log[:len(s.log)-1] // the last one has moved the watermark beyond all windows
+	}
+	if w.heal(); w.err != nil {
+		return w.err
+	}
+	j.happened["logs read again"]++
+	if fmt.Sprint(w.judge.anomalies) != fmt.Sprint(j.anomalies) {
+		return fmt.Errorf("without trouble the same log gives other anomalies: %v\nhere: %v", w.judge.anomalies, j.anomalies)
+	}
+	return nil
 }
 
 // excused tells whether the letters explain what a window lacks.

@@ -40,6 +40,7 @@ type profile struct {
 	cut                          int           // events of a transaction, about
 	compacts                     bool
 	grid                         bool // event times are about whole seconds
+	detect                       bool
 }
 
 func newProfile(r *rand.Rand) profile {
@@ -48,7 +49,7 @@ func newProfile(r *rand.Rand) profile {
 		faults: []int{0, 5, 20, 60}[r.IntN(4)], slowMarkers: []int{0, 60, 90, 97}[r.IntN(4)],
 		idle: r.IntN(2) == 0, added: r.IntN(5) == 0, mixed: r.IntN(3) == 0, compacts: r.IntN(2) == 0,
 		interval: []time.Duration{0, time.Second}[r.IntN(2)], timeout: 1000 * time.Hour,
-		grid: r.IntN(3) == 0, budget: []int{1, 3, 1000}[r.IntN(3)], bytes: []int{200, 1 << 20, 1 << 20}[r.IntN(3)], cut: 1 + r.IntN(20),
+		grid: r.IntN(3) == 0, detect: r.IntN(4) == 0, budget: []int{1, 3, 1000}[r.IntN(3)], bytes: []int{200, 1 << 20, 1 << 20}[r.IntN(3)], cut: 1 + r.IntN(20),
 	}
 	p.graces, p.short = p.mixed && r.IntN(2) == 0, r.IntN(6) == 0
 	if p.idle {
@@ -78,6 +79,13 @@ func versions(r *rand.Rand, p *profile) [2][]*Definition {
 		t := &model.Aggregate{Name: "t", GroupBy: byGroup(), Window: model.Window{Kind: model.Tumbling, Size: 10 * time.Second, Grace: graces[v]}, Retention: retention, Emit: e, MaxGroups: 1000}
 		h := &model.Aggregate{Name: "h", Window: model.Window{Kind: model.Hopping, Size: 10 * time.Second, Every: every, Grace: graces[v]}, Retention: retention, Emit: e, MaxGroups: 1000}
 		s := &model.Aggregate{Name: "s", GroupBy: byGroup(), Window: model.Window{Kind: model.Session, Gap: 4 * time.Second, Grace: graces[v]}, Retention: time.Hour, Emit: e, MaxGroups: 1000}
+		if above := 3.0; p.detect {
+			t.Detect = &model.Detect{Measure: "n", Sigma: 1, MinWindows: 2}
+			s.Detect = &model.Detect{Measure: "n", Above: &above}
+			if h.Detect = nil; v == 0 {
+				h.Detect = &model.Detect{Measure: "n", Sigma: 2, MinWindows: 1 + r.IntN(3)}
+			}
+		}
 		for _, a := range []*model.Aggregate{t, h, s} {
 			a.Measures = []model.Measure{measureOf("n", "count", "")}
 			if v == 0 {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"data-stream-engine/model"
 )
 
 // damaged is what may stand in a topic: records of ours, with bytes that were changed.
@@ -122,6 +124,32 @@ func TestProgressThatCannotBeIsRefused(t *testing.T) {
 		p := NewPartition(0, 1)
 		if err := p.Take(q.append([]byte{format, kindProgress})); err == nil || len(p.ahead) > 0 {
 			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// TestDamagedHistoryIsRefused: it might keep looking for silence busy for years.
+func TestDamagedHistoryIsRefused(t *testing.T) {
+	r := newRig(t, watching(model.Detect{Sigma: 3, MinWindows: 3}))
+	r.minutes(0, 1, 5, 5)
+	s := r.part.order[0]
+	key := func(group string) []byte { return append(s.history.appendKey(nil), group...) }
+	good := (&past{windows: 3, last: epoch}).append(nil)
+	for name, c := range map[string]struct {
+		group string
+		value []byte
+		good  bool
+	}{
+		"a history": {`"c"`, good, true}, "one that is cut short": {`"c"`, good[:len(good)-1], false}, "one of a time out of reach": {`"c"`, (&past{last: 1 << 60}).append(nil), false},
+		"what was looked at last": {begun, appendJudged(nil, 1, epoch), true}, "that, cut short": {begun, appendJudged(nil, 1, epoch)[:5], false}, "that, out of reach": {begun, appendJudged(nil, 1, 1<<60), false},
+	} {
+		p := r.restored()
+		if err := p.Restore(key(c.group), c.value); err != nil {
+			t.Fatal(err)
+		}
+		p.order[0].index = p.order[0].newShelf(0, 0)
+		if err := p.Restored(); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
