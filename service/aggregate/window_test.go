@@ -213,3 +213,77 @@ func TestWindowsCloseUnderLoad(t *testing.T) {
 		t.Errorf("%d of 20 windows were closed", finals)
 	}
 }
+
+// idle makes the one source partition idle, so that time goes on by the clock from here on.
+func (r *rig) idle() {
+	r.Helper()
+	r.announcer.Quiet(r.source, r.now.Add(time.Hour))
+	r.turn()
+}
+
+// TestMergeCommitIsNeededWhenTheClockClosesSomething, neither before nor once that is done.
+func TestMergeCommitIsNeededWhenTheClockClosesSomething(t *testing.T) {
+	for kind, w := range map[string]model.Window{"tumbling": {Kind: model.Tumbling, Size: time.Minute}, "hopping": {Kind: model.Hopping, Size: time.Minute, Every: time.Minute}, "session": {Kind: model.Session, Gap: 40*time.Second - time.Millisecond}} {
+		r := newRig(t, with(func(a *model.Aggregate) { a.Window, a.Retention = w, 10*time.Second }))
+		r.add(epoch, `"a"`, 0)
+		r.idle() // the watermark stands at epoch, the window ends 40 s later
+		needed := func(at time.Duration) bool {
+			r.tick.Now = r.now.Add(at)
+			return r.part.Needed(r.tick)
+		}
+		start := r.now
+		for _, c := range []struct {
+			at     time.Duration
+			needed bool
+		}{{0, false}, {39_999 * time.Millisecond, false}, {40_000 * time.Millisecond, true}} {
+			if got := needed(c.at); got != c.needed {
+				t.Errorf("%s: after %s: needed %v", kind, c.at, got)
+			}
+		}
+		r.now = start.Add(39 * time.Second)
+		if _, did := r.turn(); did.Finals != 1 || did.Records != 3 { // an insight, the group, the partition
+			t.Errorf("%s: %+v", kind, did)
+		}
+		if needed(0) || needed(9_999*time.Millisecond) {
+			t.Errorf("%s: needed, though nothing has changed", kind)
+		}
+		if !needed(10 * time.Second) {
+			t.Errorf("%s: not needed, though the retention is over", kind)
+		}
+		r.now = r.now.Add(9 * time.Second)
+		if r.turn(); r.part.Groups() != 0 || needed(time.Hour) {
+			t.Errorf("%s: %d groups are kept; still needed: %v", kind, r.part.Groups(), needed(time.Hour))
+		}
+		r.add(epoch+minute*9, `"a"`, 0)
+		r.turn()
+		if s := r.part.order[0]; len(s.windows.ordered) > 1 || len(s.panes.ordered) > 1 || len(s.windows.starts) > 1 {
+			t.Errorf("%s: what is gone has left its place behind", kind)
+		}
+	}
+}
+
+// TestClosingKeepsToItsBytes, about: an insight has some 300, what is dropped some 20.
+func TestClosingKeepsToItsBytes(t *testing.T) {
+	r := newRig(t, with(func(a *model.Aggregate) { a.Retention = time.Minute }))
+	for n := range 1000 {
+		r.add(epoch, fmt.Sprintf(`"%03d"`, n), 0)
+	}
+	r.turn()
+	r.tick.MaxBytes = 3000
+	for _, step := range []struct {
+		until       int64
+		least, most int // records of a merge commit
+	}{{epoch + minute, 10, 30}, {epoch + 3*minute, 100, 300}} { // closed, then dropped
+		r.pass(step.until)
+		for r.merge(); r.part.Needed(r.tick); {
+			_, did := r.commit()
+			r.part.Confirm()
+			if did.More && did.Records < step.least || did.Records > step.most {
+				t.Errorf("%d records at a time, want %d to %d", did.Records, step.least, step.most)
+			}
+		}
+	}
+	if n := r.part.Groups(); n != 0 {
+		t.Errorf("%d groups are left", n)
+	}
+}
