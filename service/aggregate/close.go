@@ -59,7 +59,7 @@ func (c *committing) expire(s *series) {
 	}
 	w := c.next.watermark
 	for _, at := range s.windows.ordered {
-		if s.def.expiredAt(s.end(at.start)) > w {
+		if !s.expired(at, w) {
 			break
 		}
 		if at.waiting > 0 || !s.judged(at.start) {
@@ -76,7 +76,7 @@ func (c *committing) expire(s *series) {
 		c.pass(s, w-s.def.expiredAt(0))
 	}
 	for _, at := range s.panes.ordered {
-		if s.def.expiredAt(s.end(s.lastWindowOf(at.start))) > w {
+		if !s.expired(at, w) {
 			break
 		}
 		if !c.clear(at) {
@@ -84,6 +84,15 @@ func (c *committing) expire(s *series) {
 			return
 		}
 	}
+}
+
+// expired tells whether nothing of a window, or of the windows that a pane is part of, is kept any more.
+func (s *series) expired(at *shelf, w int64) bool {
+	last := at.start
+	if at.kind == keyPane {
+		last = s.lastWindowOf(at.start)
+	}
+	return s.def.expiredAt(s.end(last)) <= w
 }
 
 // pass moves the horizon of a series.

@@ -63,8 +63,13 @@ func (s *series) due(w int64) bool {
 		if s.def.closedAt(s.end(at.start)) > w {
 			break
 		}
-		if at.len() > 0 && (at.waiting > 0 || !s.judged(at.start) || s.def.expiredAt(s.end(at.start)) <= w) {
+		if at.len() > 0 && (at.waiting > 0 || !s.judged(at.start) || s.expired(at, w)) {
 			return true
+		}
+	}
+	for _, at := range s.panes.ordered {
+		if at.len() > 0 {
+			return s.expired(at, w)
 		}
 	}
 	return false

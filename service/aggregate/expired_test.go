@@ -50,6 +50,29 @@ func TestPartialBeyondRetentionIsALetter(t *testing.T) {
 	}
 }
 
+// TestPartialIsALetterThoughItsWindowNeverWas: what is kept is a question of time alone.
+func TestPartialIsALetterThoughItsWindowNeverWas(t *testing.T) {
+	for kind, c := range map[string]struct {
+		w        model.Window
+		last, is int64 // the last event that comes too late, the first that does not
+	}{
+		"tumbling": {model.Window{Kind: model.Tumbling, Size: time.Minute, Grace: time.Second}, epoch + 40_000 - 1, epoch + 40_000},
+		"hopping":  {model.Window{Kind: model.Hopping, Size: time.Minute, Every: time.Minute, Grace: time.Second}, epoch + 40_000 - 1, epoch + 40_000},
+		"session":  {model.Window{Kind: model.Session, Gap: 20 * time.Second, Grace: time.Second}, epoch + 20_000 - 1, epoch + 20_000},
+	} {
+		r := newRig(t, with(func(a *model.Aggregate) { a.Window, a.Retention = c.w, 2*time.Minute }))
+		r.pass(epoch + 40_000 + 1_000 + 2*minute)
+		r.turn()
+		r.late(c.last, `"a"`)
+		r.late(c.is, `"b"`)
+		out, _ := r.turn()
+		letters, insights := out.of(sourceTopic), out.of(insightsTopic)
+		if len(letters) != 1 || !strings.Contains(letters[0].value, `{"g":"a"}`) || len(insights) != 1 || !strings.Contains(insights[0].value, `{"g":"b"}`) {
+			t.Errorf("%s: letters %v, insights %v", kind, letters, insights)
+		}
+	}
+}
+
 // TestPaneOfWindowsThatAreGoneCountsInTheOthers: the letter says which windows have missed it.
 func TestPaneOfWindowsThatAreGoneCountsInTheOthers(t *testing.T) {
 	r := newRig(t, with(func(a *model.Aggregate) {

@@ -124,6 +124,23 @@ func TestSessionThatGrowsTakesItsOldInsightBack(t *testing.T) {
 	}
 }
 
+// TestSessionThatStaysAsLongIsWrittenOver, and is open up to the last millisecond.
+func TestSessionThatStaysAsLongIsWrittenOver(t *testing.T) {
+	r := newRig(t, sessionsOf(2*time.Second, time.Second))
+	r.add(epoch, `"a"`, 1)
+	r.turn()
+	r.add(epoch, `"a"`, 1)
+	r.pass(epoch + 3000)
+	out, did := r.turn()
+	if got := out.of(insightsTopic); len(got) != 1 || !strings.Contains(got[0].value, `"n":2`) || did.Updates != 1 {
+		t.Errorf("%v", got)
+	}
+	r.pass(epoch + 3001)
+	if _, did = r.turn(); did.Finals != 1 {
+		t.Errorf("%+v", did)
+	}
+}
+
 // TestSessionThatOpensAgainIsClosedAgain, with emit: final as well, which writes nothing in between.
 func TestSessionThatOpensAgainIsClosedAgain(t *testing.T) {
 	for _, emit := range []model.Emit{model.EmitUpdates, model.EmitFinal} {

@@ -181,6 +181,9 @@ func TestWhatDoesNotFitIsClosedByTheNextMergeCommits(t *testing.T) {
 			if did.Finals > 7 {
 				t.Errorf("%s: %d finals at a time", kind, did.Finals)
 			}
+			if did.More != r.part.Needed(r.tick) {
+				t.Errorf("%s: more: %v, needed: %v", kind, did.More, !did.More)
+			}
 			finals += did.Finals
 			if turns++; turns > 100 {
 				t.Fatalf("%s: there is always something to do", kind)
@@ -188,6 +191,17 @@ func TestWhatDoesNotFitIsClosedByTheNextMergeCommits(t *testing.T) {
 		}
 		if want := map[string]int{"tumbling": 50, "hopping": 100, "session": 50}[kind]; finals != want {
 			t.Errorf("%s: %d finals, want %d", kind, finals, want)
+		}
+		r.pass(epoch + 10*3_600_000) // and now for the retention
+		for r.merge(); r.part.Needed(r.tick); turns++ {
+			_, did := r.commit()
+			r.part.Confirm()
+			if did.More != r.part.Needed(r.tick) || turns > 100 {
+				t.Fatalf("%s: more: %v, needed: %v, after %d merge commits", kind, did.More, !did.More, turns)
+			}
+		}
+		if s := r.part.order[0]; r.part.Groups() != 0 || len(s.panes.ordered) > 0 && s.panes.ordered[0].len() > 0 || s.index.len() > 0 {
+			t.Errorf("%s: something is left", kind)
 		}
 	}
 }
