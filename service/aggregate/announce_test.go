@@ -153,7 +153,7 @@ func TestLowestWatermarkOfThoseThatAreNotIdle(t *testing.T) {
 			all[p.Partition] = p
 		}
 		var i idleness
-		if got := i.watermark(all, c.of, at, true); got != c.want {
+		if got := i.watermark(NoWatermark, all, c.of, at, true); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
@@ -174,8 +174,28 @@ func TestTimeGoesOnWhenAllAreIdle(t *testing.T) {
 		{time.Second, idle, true, 2000}, {time.Second, idle, true, 3000}, {time.Hour, idle, false, 3000}, {time.Second, idle, true, 4000},
 		{time.Second, awake, true, 1000}, {time.Second, idle, true, 2000},
 	} {
-		if now = now.Add(step.after); i.watermark(step.all, 1, now, step.caughtUp) != step.want {
-			t.Errorf("step %d: %d, want %d", n, i.watermark(step.all, 1, now, step.caughtUp), step.want)
+		if now = now.Add(step.after); i.watermark(NoWatermark, step.all, 1, now, step.caughtUp) != step.want {
+			t.Errorf("step %d: %d, want %d", n, i.watermark(NoWatermark, step.all, 1, now, step.caughtUp), step.want)
+		}
+	}
+}
+
+// TestTimeGoesOnWithAnotherOwner: with every assignment, windows would stay open for longer.
+func TestTimeGoesOnWithAnotherOwner(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	for name, c := range map[string]struct {
+		before, want int64
+		all          map[int32]Progress
+	}{
+		"time had gone on":    {5000, 6000, map[int32]Progress{0: {Watermark: 1000, Idle: true}}},
+		"it had not":          {700, 2000, map[int32]Progress{0: {Watermark: 1000, Idle: true}}},
+		"there is no event":   {NoWatermark, NoWatermark, map[int32]Progress{0: {Watermark: NoWatermark, Idle: true}}},
+		"there was no commit": {NoWatermark, 2000, map[int32]Progress{0: {Watermark: 1000, Idle: true}}},
+	} {
+		var i idleness
+		i.watermark(c.before, c.all, 1, now, true)
+		if got := i.watermark(c.before, c.all, 1, now.Add(time.Second), true); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
 }

@@ -113,6 +113,25 @@ func TestWhatIsGoneDoesNotComeBack(t *testing.T) {
 	}
 }
 
+// TestSessionThatIsGoneDoesNotComeBack while the budget keeps others for a moment.
+func TestSessionThatIsGoneDoesNotComeBack(t *testing.T) {
+	r := newRig(t, with(func(a *model.Aggregate) {
+		a.Window, a.Retention = model.Window{Kind: model.Session, Gap: time.Second}, 0
+	}))
+	r.add(epoch, `"a"`, 0)
+	r.add(epoch, `"b"`, 0)
+	r.pass(epoch + minute)
+	r.tick.Budget = 1
+	if _, did := r.turn(); !did.More || r.part.Groups() != 1 {
+		t.Fatalf("%+v, %d groups are kept", did, r.part.Groups())
+	}
+	r.late(epoch, `"a"`)
+	out, _ := r.turn()
+	if letters := out.of(sourceTopic); len(letters) != 1 {
+		t.Errorf("%v", out)
+	}
+}
+
 // TestGroupsBeyondMaxGroupsCountTogether: nothing is lost, and who was there before goes on by himself.
 func TestGroupsBeyondMaxGroupsCountTogether(t *testing.T) {
 	for kind, w := range map[string]model.Window{"tumbling": {Kind: model.Tumbling, Size: time.Minute}, "hopping": {Kind: model.Hopping, Size: time.Minute, Every: time.Minute / 2}, "session": {Kind: model.Session, Gap: time.Hour, Grace: time.Hour}} {

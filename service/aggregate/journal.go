@@ -16,13 +16,12 @@ type page struct {
 
 // change is what a key had before it was changed for the first time in a generation.
 type change struct {
-	shelf      *shelf
-	key        int // where it begins in bytes
-	old        int // where its old value begins
-	end        int
-	had        bool   // it had one
-	generation uint32 // of the entry
-	entry      int    // where it was: see shelf.locate
+	shelf *shelf
+	entry int // where it was: see shelf.locate
+	key   int // where it begins in bytes
+	old   int // where its old value begins
+	end   int
+	had   bool // it had one
 }
 
 func (p *page) key(c *change) []byte { return p.bytes[c.key:c.old:c.old] }
@@ -48,7 +47,7 @@ func (p *page) note(c change, key, old []byte) {
 const keptPage = 1 << 20
 
 func (p *page) reset() {
-	const changeSize = 56
+	const changeSize = 48
 	if len(p.bytes)+len(p.changes)*changeSize > keptPage {
 		*p = page{}
 		return
@@ -67,11 +66,9 @@ func (p *page) undo() {
 		case !c.had && n >= 0:
 			s.drop(n)
 		case c.had && n < 0:
-			n = s.insert(hash, p.key(c), p.before(c))
-			s.entries[n].touched = c.generation
+			s.insert(hash, p.key(c), p.before(c))
 		case c.had:
 			s.replace(n, p.before(c))
-			s.entries[n].touched = c.generation
 		}
 	}
 	p.reset()
@@ -113,22 +110,21 @@ func (j *journal) removeAt(s *shelf, n int) {
 func (j *journal) touch(s *shelf, n int) {
 	e := &s.entries[n]
 	if e.touched != j.generation {
-		j.open.note(change{shelf: s, had: true, generation: e.touched, entry: n}, s.keyOf(e), s.valueOf(e))
+		j.open.note(change{shelf: s, had: true, entry: n}, s.keyOf(e), s.valueOf(e))
 		e.touched = j.generation
 	}
 }
 
-// seal ends a generation: its changes are on their way.
+// seal ends a generation: its changes are on their way. Those of the one before it are confirmed.
 func (j *journal) seal() {
 	j.sealed, j.open = j.open, j.sealed
-	j.open.reset()
 	j.generation++
 }
 
 // confirm forgets the sealed changes: they are committed.
 func (j *journal) confirm() { j.sealed.reset() }
 
-// rollback undoes everything that is not confirmed.
+// rollback undoes everything that is not confirmed. A new generation begins: what was touched in these has been put back.
 func (j *journal) rollback() {
 	j.open.undo()
 	j.sealed.undo()

@@ -356,5 +356,6 @@ func (p *Partition) Confirm() {
 func (p *Partition) advance(now time.Time, sources int32, caughtUp bool) int64 {
 	all := maps.Clone(p.current().sources)
 	maps.Copy(all, p.ahead)
-	return max(p.current().watermark, p.idle.watermark(all, sources, now, caughtUp))
+	before := p.current().watermark
+	return max(before, p.idle.watermark(before, all, sources, now, caughtUp))
 }

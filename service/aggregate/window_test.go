@@ -261,6 +261,13 @@ func TestMergeCommitIsNeededWhenTheClockClosesSomething(t *testing.T) {
 		if needed(0) || needed(9_999*time.Millisecond) {
 			t.Errorf("%s: needed, though nothing has changed", kind)
 		}
+		before := r.part
+		if r.part = r.restored(); needed(0) {
+			t.Errorf("%s: needed right after a restore", kind)
+		}
+		if r.part = before; !before.Settle(before.Sequence()) || needed(0) {
+			t.Errorf("%s: needed right after an assignment", kind)
+		}
 		if !needed(10 * time.Second) {
 			t.Errorf("%s: not needed, though the retention is over", kind)
 		}

@@ -128,6 +128,38 @@ func TestProgressThatCannotBeIsRefused(t *testing.T) {
 	}
 }
 
+func TestMeasuresThatAreNoneAreRefused(t *testing.T) {
+	r := newRig(t, aggregateOf(measureOf("n", "count", ""), measureOf("sum", "sum", "x")))
+	r.turn()
+	s := r.part.order[0]
+	low, high := s.names[0].id, s.names[1].id
+	if low > high {
+		low, high = high, low
+	}
+	for name, c := range map[string]struct {
+		measures []byte
+		good     bool
+	}{
+		"two": {appendMeasure(appendMeasure(nil, low, nil), high, nil), true}, "one": {appendMeasure(nil, high, nil), true}, "none": {nil, true},
+		"in disorder": {appendMeasure(appendMeasure(nil, high, nil), low, nil), false}, "one twice": {appendMeasure(appendMeasure(nil, low, nil), low, nil), false},
+		"unknown": {appendMeasure(nil, 1, nil), false}, "cut short": {appendMeasure(nil, low, []byte{1})[:5], false}, "no state of it": {appendMeasure(nil, low, []byte{0, 0}), false},
+	} {
+		if err := s.functions.check(c.measures); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		record := append(appendPartialHead(nil, s.def.ID(), false, 1_699_999_980_000, 0, nil), c.measures...)
+		if err := r.part.Take(record); (err == nil) != c.good {
+			t.Errorf("%s, as a partial: %v", name, err)
+		}
+	}
+	if v, err := parseValue([]byte{0, 1}); err == nil {
+		t.Errorf("a value that is cut short: %+v", v)
+	}
+	if v, err := parseValue([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}); err == nil {
+		t.Errorf("a session of negative length: %+v", v)
+	}
+}
+
 // TestDamagedHistoryIsRefused: it might keep looking for silence busy for years.
 func TestDamagedHistoryIsRefused(t *testing.T) {
 	r := newRig(t, watching(model.Detect{Sigma: 3, MinWindows: 3}))
