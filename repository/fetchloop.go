@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"data-stream-engine/model"
@@ -200,7 +201,7 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 	}
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	now := time.Now()
+	now, nothing := time.Now(), !slices.ContainsFunc(b.parts, func(got fetched) bool { return len(got.set) > 0 })
 	for i := range b.parts {
 		got := &b.parts[i]
 		c, ok := asked[got.TopicPartition]
@@ -212,6 +213,9 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 			continue
 		}
 		l.well(c.part)
+		if c.hollow(got, nothing) {
+			got.high, got.stable = c.offset, c.offset
+		}
 		told := c.end == got.stable
 		c.end, c.high, c.answered = got.stable, got.high, now
 		if !got.whole() {
@@ -228,6 +232,18 @@ func (l *loop) sort(b *buffer, claimed []claim, f *model.Fetch) (failed []failur
 		})
 	}
 	return failed
+}
+
+// hollow tells that nothing lies between the position and the end of the partition: compaction took it all. A broker
+// answers with at least one batch where there is one; that its answer has nothing at all says so, and it has to say it
+// several times.
+func (p *part) hollow(got *fetched, nothing bool) bool {
+	if !nothing || got.stable != got.high || got.stable <= p.offset {
+		p.nothing = 0
+		return false
+	}
+	p.nothing++
+	return p.nothing >= hollowTries
 }
 
 func (l *loop) letGo(claimed []claim) {

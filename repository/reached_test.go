@@ -51,6 +51,29 @@ func TestTheEndOfAPartitionIsItsHighWatermark(t *testing.T) {
 	}
 }
 
+// Compaction may take what lies before the end: no position ever gets there by reading, and yet nothing is left to read.
+func TestAHoleUpToTheEndIsTheEnd(t *testing.T) {
+	r := fakeRig(t)
+	topic := r.topic(1)
+	g := r.open(topic, 1<<20, map[int32]int64{0: 0})
+	r.fill(topic, 0, "a", "b")
+	g.until(map[int32][]string{0: {"a", "b"}})
+	r.on(kmsg.Fetch, func(_ int, q request) (kmsg.Response, error, bool) {
+		return logged(q, topic, 7, 9, nil), nil, true
+	})
+	must(t, g.fetch())
+	time.Sleep(time.Second) // a transaction is open: what it wrote will be there
+	if p, end, _, ok := g.s.Reached(model.TopicPartition{Topic: topic}); ok && p >= end {
+		t.Errorf("at %d of %d while a transaction is open", p, end)
+	}
+	r.on(kmsg.Fetch, func(_ int, q request) (kmsg.Response, error, bool) {
+		return logged(q, topic, 9, 9, nil), nil, true
+	})
+	must(t, g.fetch()) // hears of the end at 9
+	must(t, g.fetch()) // and that nothing lies before it
+	g.reached(topic, 2, 2)
+}
+
 // Nothing is known of a partition that cannot be fetched: it must not be taken for idle.
 func TestNothingIsKnownOfAPartitionInTrouble(t *testing.T) {
 	r := fakeRig(t)

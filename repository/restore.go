@@ -13,8 +13,10 @@ const (
 	// restoreWait is how long a broker may hold a request back when there is nothing, as while a transaction is open.
 	restoreWait = 500 * time.Millisecond
 	// restoreTries is how often a batch that cannot be read is fetched before it is given up: a replica or the network may
-	// have damaged it on the way. It is also how often a broker has to say that there is nothing where something should be.
+	// have damaged it on the way.
 	restoreTries = 3
+	// hollowTries is how often a broker has to say that there is nothing where something should be.
+	hollowTries = 3
 )
 
 // Restore shows see what is committed in a partition, in order and from its beginning on, until it has passed the high
@@ -113,7 +115,7 @@ func (r *restore) hollow(p *model.LogPart) bool {
 		return false
 	}
 	r.nothing++
-	return r.nothing >= restoreTries
+	return r.nothing >= hollowTries
 }
 
 // again lets a batch that could not be read be fetched again, until it is given up.

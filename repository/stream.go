@@ -85,6 +85,7 @@ type part struct {
 	end       int64     // of its log for a read_committed reader, as it was last told; -1: not yet
 	high      int64     // high watermark of the last good answer
 	answered  time.Time // when that came; zero: not yet
+	nothing   int       // answers in a row without anything where something should be
 }
 
 // Open starts fetching from the given positions. It ends with Close.
@@ -156,7 +157,8 @@ func (s *Stream) Seek(tp model.TopicPartition, offset int64) {
 }
 
 // Reached tells how far a partition was fetched: the offset that is asked for next, the high watermark that the last answer
-// named, which counts transactions that are open, and when that answer came. It knows of an answer before Next returns it,
+// named, which counts transactions that are open but not what compaction took behind the last message, and when that answer
+// came. It knows of an answer before Next returns it,
 // and of none behind that: who takes no answers hears of none. ok is false as long as nothing is known: before the first
 // answer, without a leader, and while fetching fails.
 func (s *Stream) Reached(tp model.TopicPartition) (position, highWatermark int64, answered time.Time, ok bool) {
