@@ -30,11 +30,21 @@ const (
 	DataLost
 	// Recreated means that a topic of this name is another topic now (its id changed).
 	Recreated
-	// Misconfigured stops the start with exit code 2.
+	// Misconfigured stops the start with exit code 2. In an answer to somebody who asks it says that the question is wrong.
 	Misconfigured
+
+	// The rest are answers to people and programs that ask; the stream itself does not meet them.
+
+	// NotFound is not there, or not yet.
+	NotFound
+	// Deleted was there and is not any more.
+	Deleted
+	// Conflict is against what was asked for or done before, such as an Idempotency-Key that belongs to another request.
+	Conflict
 )
 
-var classNames = [...]string{"transient", "fenced", "rejoin", "replaced", "rejected", "timed_out", "unauthorized", "data_lost", "recreated", "misconfigured"}
+var classNames = [...]string{"transient", "fenced", "rejoin", "replaced", "rejected", "timed_out", "unauthorized", "data_lost", "recreated", "misconfigured",
+	"not_found", "deleted", "conflict"}
 
 func (c Class) String() string {
 	if int(c) < len(classNames) {
