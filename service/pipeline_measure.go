@@ -32,6 +32,23 @@ func (p *pipelineFile) measures(n *node, a *model.Aggregate) {
 			a.Measures = append(a.Measures, *m)
 		}
 	}
+	p.fitting(n, a)
+}
+
+// mostCounters is how many counters the top measures of an aggregate may have together: with 1 KiB of text each, the state
+// of a group still fits into one record of the changelog.
+const mostCounters = 7000
+
+func (p *pipelineFile) fitting(n *node, a *model.Aggregate) {
+	counters := 0
+	for i := range a.Measures {
+		if m := &a.Measures[i]; m.Function == "top" {
+			counters += measure.Counters(m.Parameter)
+		}
+	}
+	if counters > mostCounters {
+		p.problem(n.at, "the top measures of %s have %d counters together, %d fit into the state of a group: top(x, k) has 8k of them and at least 64; take smaller ones, or several aggregates", a.Name, counters, mostCounters)
+	}
 }
 
 // rejoined are the measures of { } with those calls whole that YAML has ended at a comma: {versions: top(version, 3)} is a

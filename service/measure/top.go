@@ -32,9 +32,11 @@ func topOf(k float64) Measure {
 	if !(k >= 1) { // definitions come from a topic
 		k = 1
 	}
-	values := int(min(k, mostValues))
-	return top{values, max(fewestCounters, 8*values)}
+	return top{int(min(k, mostValues)), Counters(k)}
 }
+
+// Counters is how many counters top(x, k) has.
+func Counters(k float64) int { return max(fewestCounters, 8*int(min(k, mostValues))) }
 
 // Prepare fills in what counters tells values apart by: a hash with the form of the value in its lowest byte, and the word
 // or the text.
