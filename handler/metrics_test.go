@@ -132,3 +132,22 @@ func TestReadinessTellsWhatIsNews(t *testing.T) {
 		t.Error("Clear does not tell news from repetition")
 	}
 }
+
+func TestNotesAreReportedAndKeepNothingFromBeingReady(t *testing.T) {
+	r := NewReadiness()
+	if !r.Note("paused", "by a") || r.Note("paused", "by a") || !r.Note("paused", "by b") {
+		t.Error("what is news is told wrong")
+	}
+	r.Note("control", "away")
+	got := r.Report()
+	if !got.Ready || len(got.Notes) != 2 || got.Notes[0].Name != "control" || got.Notes[1].Reason != "by b" {
+		t.Errorf("got %+v", got)
+	}
+	if !r.ClearNote("paused") || r.ClearNote("paused") || len(r.Report().Notes) != 1 {
+		t.Error("a note is not taken back once")
+	}
+	r.Set("paused", "a condition of the same name")
+	if r.ClearNote("paused") || r.Report().Ready {
+		t.Error("notes and conditions are mixed up")
+	}
+}

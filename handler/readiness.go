@@ -8,10 +8,11 @@ import (
 )
 
 // Readiness is the set of conditions that keep the instance from being ready, each with a reason for a person. It is
-// ready when the set is empty. It is safe for concurrent use.
+// ready when the set is empty. Beside it are notes, which keep it from nothing. It is safe for concurrent use.
 type Readiness struct {
 	mu      sync.Mutex
 	waiting map[string]Condition
+	notes   map[string]Condition
 }
 
 // Condition is something that is not as it has to be.
@@ -25,11 +26,12 @@ type Condition struct {
 type Report struct {
 	Ready   bool        `json:"ready"`
 	Waiting []Condition `json:"waiting"` // by name; empty when ready
+	Notes   []Condition `json:"notes"`   // by name: what is worth knowing and keeps nothing from working
 }
 
 // NewReadiness begins not ready: each named condition is unmet until it is cleared.
 func NewReadiness(names ...string) *Readiness {
-	r := &Readiness{waiting: make(map[string]Condition)}
+	r := &Readiness{waiting: make(map[string]Condition), notes: make(map[string]Condition)}
 	for _, name := range names {
 		r.Set(name, "starting")
 	}
@@ -38,10 +40,22 @@ func NewReadiness(names ...string) *Readiness {
 
 // Set says that the condition is not met, and why. It returns whether that is news: the condition was met before, or
 // for another reason not.
-func (r *Readiness) Set(name, reason string) (changed bool) {
+func (r *Readiness) Set(name, reason string) (changed bool) { return r.set(r.waiting, name, reason) }
+
+// Clear says that the condition is met. It returns whether that is news.
+func (r *Readiness) Clear(name string) (changed bool) { return r.clear(r.waiting, name) }
+
+// Note says something that an operator should see though the instance does its work: that it is paused, or that something
+// beside the stream is away. It returns whether that is news.
+func (r *Readiness) Note(name, reason string) (changed bool) { return r.set(r.notes, name, reason) }
+
+// ClearNote takes a note back. It returns whether there was one.
+func (r *Readiness) ClearNote(name string) (changed bool) { return r.clear(r.notes, name) }
+
+func (r *Readiness) set(all map[string]Condition, name, reason string) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c, known := r.waiting[name]
+	c, known := all[name]
 	if known && c.Reason == reason {
 		return false
 	}
@@ -49,16 +63,15 @@ func (r *Readiness) Set(name, reason string) (changed bool) {
 		c = Condition{Name: name, Since: time.Now().UTC()}
 	}
 	c.Reason = reason
-	r.waiting[name] = c
+	all[name] = c
 	return true
 }
 
-// Clear says that the condition is met. It returns whether that is news.
-func (r *Readiness) Clear(name string) (changed bool) {
+func (r *Readiness) clear(all map[string]Condition, name string) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, known := r.waiting[name]
-	delete(r.waiting, name)
+	_, known := all[name]
+	delete(all, name)
 	return known
 }
 
@@ -66,10 +79,14 @@ func (r *Readiness) Clear(name string) (changed bool) {
 func (r *Readiness) Report() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]Condition, 0, len(r.waiting))
-	for _, c := range r.waiting {
+	return Report{Ready: len(r.waiting) == 0, Waiting: sorted(r.waiting), Notes: sorted(r.notes)}
+}
+
+func sorted(all map[string]Condition) []Condition {
+	list := make([]Condition, 0, len(all))
+	for _, c := range all {
 		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b Condition) int { return cmp.Compare(a.Name, b.Name) })
-	return Report{Ready: len(list) == 0, Waiting: list}
+	return list
 }

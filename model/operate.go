@@ -38,6 +38,10 @@ type InstanceStatus struct {
 	Merging    []MergeStatus     `json:"merging"`        // partitions of the partials that it has
 	Inexact    bool              `json:"inexact"`        // counts may be off: offsets were moved from outside
 	LastCommit *time.Time        `json:"last_commit_at"` // nil: none yet
+
+	// For whoever reads it, measured by when it arrived and not by the other's clock.
+	Age   Seconds `json:"age_seconds"`
+	Alive bool    `json:"alive"` // it told something lately, and not that it stops
 }
 
 // Seconds is a duration that JSON has as a number of seconds.
