@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,7 +14,6 @@ import (
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
-	"data-stream-engine/service"
 	"data-stream-engine/utils"
 )
 
@@ -25,12 +25,13 @@ const (
 
 // App is one instance of the service. Everything that can be wrong with settings and files is found by New; Run works.
 type App struct {
-	settings  *utils.Settings
-	dataDir   string
-	log       zerolog.Logger
-	spec      *model.Pipeline
-	processor *service.Processor
-	group     string
+	settings *utils.Settings
+	dir      string // that relative paths start from
+	dataDir  string
+	log      zerolog.Logger
+	hashKey  utils.Secret
+	group    string
+	current  atomic.Pointer[loaded]
 
 	http     *handler.HTTP
 	metrics  *handler.Metrics
@@ -48,7 +49,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, dataDir: within(p.Dir, s.Engine.DataDir), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
@@ -61,28 +62,28 @@ func New(ctx context.Context, p Process) (*App, error) {
 }
 
 // pipeline reads and compiles the pipeline file, before anything of the outside is touched.
-func (a *App) pipeline(_ context.Context, p Process) error {
+func (a *App) pipeline(context.Context, Process) error {
 	var err error
-	if a.spec, err = readPipeline(p.Dir, a.settings.Engine.PipelineFile, a.settings.Lookup); err != nil {
+	if a.hashKey, err = hashKey(a.settings, a.dataDir); err != nil {
 		return err
 	}
-	a.group = a.settings.Kafka.GroupID
-	if a.group == "" {
-		a.group = a.spec.Name
-	}
-	key, err := hashKey(a.settings, a.dataDir)
+	l, err := a.load()
 	if err != nil {
 		return err
 	}
-	a.processor, err = service.NewProcessor(a.spec, service.Options{Group: a.group, HashKey: key.Reveal()})
-	return err
+	a.current.Store(l)
+	a.group = a.settings.Kafka.GroupID
+	if a.group == "" {
+		a.group = l.spec.Name
+	}
+	return nil
 }
 
 // door opens the HTTP door and what is seen through it.
 func (a *App) door(ctx context.Context, _ Process) error {
 	a.metrics = handler.NewMetrics(a.group, version())
 	conditions := []string{handler.ConditionBroker, conditionTopics, handler.ConditionAssigned}
-	if _, ok := a.processor.Derived(); ok {
+	if _, ok := a.processor().Derived(); ok {
 		conditions = append(conditions, handler.ConditionRestored)
 	}
 	readiness := handler.NewReadiness(conditions...)
@@ -129,7 +130,7 @@ func (a *App) connect(context.Context, Process) error {
 		return nil
 	})
 	a.cluster = newCluster(transport, a.settings, a.bootstrap(), a.watch)
-	a.engine, err = newEngine(a.settings, a.cluster, a.spec, a.processor, a.group, a.watch, a.log)
+	a.engine, err = newEngine(a.settings, a.cluster, a.spec(), a.processor(), a.group, a.watch, a.log)
 	return err
 }
 
@@ -157,16 +158,16 @@ func (a *App) Close() error {
 // ensureTopics waits for the brokers and makes sure that every topic exists and is what it has to be.
 func (a *App) ensureTopics(ctx context.Context) error {
 	var source int32
-	for _, name := range append([]string{a.spec.Source.Topic}, a.processor.Topics()...) {
+	for _, name := range append([]string{a.spec().Source.Topic}, a.processor().Topics()...) {
 		count, err := a.ensureAllowed(ctx, a.topic(name))
 		if err != nil {
 			return err
 		}
-		if name == a.spec.Source.Topic {
+		if name == a.spec().Source.Topic {
 			source = count
 		}
 	}
-	if _, ok := a.processor.Derived(); ok {
+	if _, ok := a.processor().Derived(); ok {
 		replicas := a.settings.Kafka.ReplicationFactor
 		partials, err := a.ensureAllowed(ctx, repository.PartialsTopic(a.group, source, replicas))
 		if err != nil {

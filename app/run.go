@@ -29,7 +29,7 @@ func run(ctx context.Context, p Process) error {
 		return err
 	}
 	chosen := slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") })
-	if _, ok := a.processor.Derived(); ok && !chosen {
+	if _, ok := a.processor().Derived(); ok && !chosen {
 		debug.SetGCPercent(windowsGC)
 	}
 	return errors.Join(a.Run(ctx), a.Close())
@@ -55,8 +55,8 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	if a.broker != nil {
-		outputs := a.processor.Topics()
-		a.broker.Guide(a.log, a.spec.Source.Topic, outputs[1:]...)
+		outputs := a.processor().Topics()
+		a.broker.Guide(a.log, a.spec().Source.Topic, outputs[1:]...)
 	}
 	var beside sync.WaitGroup
 	besideCtx, stop := context.WithCancel(ctx)
@@ -92,9 +92,9 @@ func (a *App) bounded(ctx context.Context, f func(context.Context) error) error 
 }
 
 func (a *App) introduce() {
-	outputs := a.processor.Topics()
-	a.log.Info().Str("version", version()).Str("pipeline", a.spec.Name).Str("file", a.spec.File).
-		Str("source", a.spec.Source.Topic).Strs("outputs", outputs[1:]).Str("dead_letters", outputs[0]).
+	outputs := a.processor().Topics()
+	a.log.Info().Str("version", version()).Str("pipeline", a.spec().Name).Str("file", a.spec().File).
+		Str("source", a.spec().Source.Topic).Strs("outputs", outputs[1:]).Str("dead_letters", outputs[0]).
 		Str("group", a.group).Str("guarantee", a.settings.Engine.DeliveryGuarantee).
 		Str("brokers", strings.Join(a.bootstrap(), ",")).Func(a.instance).Msg("started")
 	a.log.Info().Msg("metrics on http://" + reachable(a.Addr()) + "/metrics, health on /livez and /readyz")
@@ -112,10 +112,10 @@ func (a *App) feed(ctx context.Context) {
 	rate := a.settings.Around.GeneratorRate
 	events := generator.Default()
 	events.Seed, events.Step = uint64(time.Now().UnixNano()), time.Second/time.Duration(rate)
-	a.log.Info().Int("rate", rate).Str("topic", a.spec.Source.Topic).Msg("generating user logins; set GENERATOR_RATE to change how many a second")
+	a.log.Info().Int("rate", rate).Str("topic", a.spec().Source.Topic).Msg("generating user logins; set GENERATOR_RATE to change how many a second")
 	var backoff utils.Backoff
 	for ctx.Err() == nil {
-		f, err := newFeed(ctx, a.cluster, a.spec.Source.Topic, events)
+		f, err := newFeed(ctx, a.cluster, a.spec().Source.Topic, events)
 		if err == nil {
 			err = f.run(ctx, pace{rate: rate, live: true}, func(int) { backoff.Reset() })
 		}
