@@ -16,6 +16,7 @@ type step struct {
 	records int          // that the transaction holds with this step
 	parcel  model.Parcel // nil: none
 	commit  *batch       // nil: the transaction goes on
+	trace   *BatchTrace  // with begin; nil: nobody traces
 }
 
 // committer drives the producer: one transaction after the other, while the next messages are fetched and processed.
@@ -34,6 +35,7 @@ type committer struct {
 	within  context.Context // of the open transaction
 	close   context.CancelFunc
 	refused refusals
+	trace   *BatchTrace // nil: nobody traces
 }
 
 // patienceFactor is how many transaction timeouts one transaction may take here before it is given up: by then the
@@ -53,6 +55,7 @@ func (c *committer) start(ctx context.Context) {
 			}
 			if err := c.take(ctx, s); err != nil {
 				c.err = c.explain(err)
+				c.traces.end(c.trace, BatchFailed, c.err)
 				close(c.failed)
 			}
 		}
@@ -74,7 +77,7 @@ func (c *committer) take(ctx context.Context, s step) error {
 		if c.cfg.ExactlyOnce { // without transactions there is nothing that times out, and giving up would repeat outputs
 			c.within, c.close = context.WithTimeout(ctx, patienceFactor*c.cfg.TransactionTimeout)
 		}
-		c.opened, c.refused = time.Now(), refusals{}
+		c.opened, c.refused, c.trace = time.Now(), refusals{}, s.trace
 	}
 	ctx = c.within
 	c.limit.hold(s.records)
@@ -84,7 +87,7 @@ func (c *committer) take(ctx context.Context, s step) error {
 		}
 	}
 	if s.parcel != nil {
-		if err := c.produce(ctx, s.parcel); err != nil {
+		if err := c.trace.part(PartSend, func() error { return c.produce(ctx, s.parcel) }); err != nil {
 			return err
 		}
 	}
@@ -92,10 +95,12 @@ func (c *committer) take(ctx context.Context, s step) error {
 		return nil
 	}
 	started := time.Now()
-	if err := producer.CommitOffsets(ctx, c.cfg.Group, c.member, s.commit.positions); err != nil {
-		return err
-	}
-	if err := producer.End(ctx, true); err != nil {
+	if err := c.trace.part(PartCommit, func() error {
+		if err := producer.CommitOffsets(ctx, c.cfg.Group, c.member, s.commit.positions); err != nil {
+			return err
+		}
+		return producer.End(ctx, true)
+	}); err != nil {
 		return err
 	}
 	c.committed(s.commit, started)
@@ -133,6 +138,8 @@ func (c *committer) committed(b *batch, started time.Time) {
 		c.watch.Merged(b.merged.summaries)
 		b.merged.committed()
 	}
+	c.trace.counted(b.result)
+	c.traces.end(c.trace, BatchCommitted, nil)
 	c.limit.grow()
 	c.pace.reset() // nobody waits while this goroutine works
 }

@@ -143,7 +143,7 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 		if err != nil {
 			return nil, err
 		}
-		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox}
+		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox, links: e.traces != nil}
 	}
 	positions := make(map[model.TopicPartition]model.Position, len(source))
 	for _, tp := range source {

@@ -36,6 +36,7 @@ type Engine struct {
 	processor *service.Processor
 	watch     *Watch
 	log       zerolog.Logger
+	traces    *traces // nil: nobody traces
 
 	writer Writer
 	clean  bool // the producer has an epoch and no transaction of unknown outcome
@@ -54,6 +55,8 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
+	e.traces = newTraces(ports.Tracer)
+	watch.traces = e.traces
 	if !cfg.ExactlyOnce {
 		watch.repeats()
 	}
@@ -206,5 +209,6 @@ func (r *run) commit() error {
 	done := r.pending
 	r.pending = r.blank()
 	parcel := r.close(&done, r.take())
+	done.trace.handed(&done)
 	return r.hand(step{records: done.result.Consumed + done.merged.size(), parcel: parcel, commit: &done})
 }

@@ -118,4 +118,5 @@ type Ports struct {
 	Partitions func(ctx context.Context) (int32, error)
 	// NewWriter makes the writer of one identity: the INSTANCE_ID, or a random name.
 	NewWriter func(identity string) Writer
+	Tracer    Tracer // nil: nobody traces
 }

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -41,7 +42,8 @@ type batch struct {
 	oldest    int64         // timestamp of its oldest message, milliseconds
 	started   time.Time
 	positions map[model.TopicPartition]model.Position
-	merged    *merged // that goes with it; nil: none
+	merged    *merged     // that goes with it; nil: none
+	trace     *BatchTrace // nil: nobody traces
 }
 
 // idle is how long to wait for messages. Who has windows to tell of does not wait longer than that.
@@ -60,6 +62,7 @@ func (b *batch) add(did *deed) {
 	b.result.Add(did.result)
 	b.bytes += did.bytes
 	b.oldest = older(b.oldest, did.oldest)
+	b.trace.linked(did.links)
 }
 
 // begin makes sure that a transaction is open. The first message of one starts its clock, and its requests go ahead
@@ -71,7 +74,8 @@ func (r *run) begin() error {
 	now := time.Now()
 	r.open, r.pending.started = true, now
 	r.deadline = now.Add(r.left())
-	return r.hand(step{begin: true})
+	r.pending.trace = r.traces.begin(now)
+	return r.hand(step{begin: true, trace: r.pending.trace})
 }
 
 // arrived says how long the messages that were just fetched may have waited: COMMIT_INTERVAL is what an event waits at
@@ -154,10 +158,9 @@ func (r *run) finish(err error) error {
 	if r.windows != nil {
 		r.windows.merger.halt()
 	}
-	if failed := r.committer.finish(); failed != nil {
-		return failed
-	}
-	return err
+	failed := r.committer.finish()
+	r.traces.abandon(cmp.Or(failed, err))
+	return cmp.Or(failed, err)
 }
 
 // fault counts how often one batch could not be read.

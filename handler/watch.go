@@ -33,6 +33,7 @@ type Watch struct {
 	Progress  *Progress
 	log       zerolog.Logger
 	windows   windowWatch
+	traces    *traces // nil: nobody traces
 
 	mu       sync.Mutex
 	troubles map[string]*trouble // by operation
@@ -64,6 +65,7 @@ func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log ze
 func (w *Watch) Retrying(op string, err error) {
 	w.Progress.Made()
 	w.Metrics.Retry(op, model.ClassOf(err))
+	w.traces.retried(op, err)
 	now := time.Now()
 	w.mu.Lock()
 	t := w.troubles[op]

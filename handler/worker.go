@@ -21,6 +21,7 @@ type worker struct {
 	outbox    Outbox
 	parts     []*reading // of what was fetched, not read to the end yet
 	did       deed       // in the last round
+	links     bool       // notes the traces of messages
 }
 
 // reading is a fetched partition of which a part may have been read.
@@ -38,6 +39,7 @@ type deed struct {
 	bytes   int
 	oldest  int64 // timestamp of the oldest message, milliseconds
 	touched []*reading
+	links   []TraceContext
 	err     error // of begin
 }
 
@@ -68,7 +70,7 @@ func (w *worker) work(s share, begin func() error) {
 	for len(w.parts) > 0 && w.did.err == nil && !w.full(s) {
 		p := w.parts[0]
 		if p.records == nil {
-			p.records = p.Open()
+			p.records = w.opened(p)
 		}
 		w.did.touched = append(w.did.touched, p)
 		for !p.ended && w.did.err == nil && !w.full(s) {
@@ -78,6 +80,13 @@ func (w *worker) work(s share, begin func() error) {
 			w.parts = w.parts[1:]
 		}
 	}
+}
+
+func (w *worker) opened(p *reading) model.Records {
+	if w.links {
+		return linking{p.Open(), w}
+	}
+	return p.Open()
 }
 
 func (w *worker) full(s share) bool {

@@ -19,8 +19,11 @@ import (
 type script struct {
 	t       *testing.T
 	fetches []*model.Fetch
-	weight  int    // bytes in an outbox that a record counts for
-	file    string // the pipeline; empty: rigPipeline
+	weight  int                               // bytes in an outbox that a record counts for
+	file    string                            // the pipeline; empty: rigPipeline
+	headers func(offset int64) []model.Header // of each message; nil: none
+	tracer  Tracer
+	refused error // what the broker says to every commit
 	end     context.CancelFunc
 
 	mu      sync.Mutex
@@ -40,11 +43,16 @@ output: [{topic: out, key: user}]
 // play runs the engine over the fetches until they are used up.
 func (s *script) play(cfg Config) {
 	s.t.Helper()
+	must(s.t, s.run(cfg))
+}
+
+func (s *script) run(cfg Config) error {
+	s.t.Helper()
 	processor := processorOf(s.t, cmp.Or(s.file, rigPipeline))
 	s.logs = map[string][]model.Origin{}
 	cfg.Group, cfg.ExactlyOnce, cfg.CommitInterval, cfg.TransactionTimeout = "g", true, time.Hour, time.Hour
 	watch := NewWatch(NewMetrics("g", "v"), NewReadiness(), NewProgress(), zerolog.Nop())
-	ports := Ports{Source: source{s}, NewLog: func(string) Log { return memoryLog{&mergeRig{silent: true}} }, Partitions: func(context.Context) (int32, error) { return 5, nil }, NewWriter: func(string) Writer {
+	ports := Ports{Tracer: s.tracer, Source: source{s}, NewLog: func(string) Log { return memoryLog{&mergeRig{silent: true}} }, Partitions: func(context.Context) (int32, error) { return 5, nil }, NewWriter: func(string) Writer {
 		return Writer{Producer: broker{s}, NewOutbox: func(context.Context, []model.TopicPartition) (Outbox, error) { return &outbox{s: s}, nil }}
 	}}
 	e := NewEngine(cfg, ports, processor, watch, zerolog.Nop())
@@ -54,7 +62,7 @@ func (s *script) play(cfg Config) {
 	member := model.Assignment{Partitions: []model.TopicPartition{{Topic: "in", Partition: 0}, {Topic: "in", Partition: 1}, {Topic: "in", Partition: 2}, {Topic: "in", Partition: 3}, {Topic: "in", Partition: 4}}}
 	r, err := e.newRun(ctx, s.t.Context(), member, model.Start{Positions: map[model.TopicPartition]model.Position{}})
 	must(s.t, err)
-	must(s.t, r.finish(r.consume(ctx)))
+	return r.finish(r.consume(ctx))
 }
 
 // moved is how many offsets each commit went on by.
@@ -123,6 +131,9 @@ func (l *scripted) Next(m *model.Message) bool {
 		return false
 	}
 	*m = model.Message{Topic: l.tp.Topic, Partition: l.tp.Partition, Offset: l.at, Timestamp: 1000 + l.at, Value: l.value(l.at)}
+	if l.s.headers != nil {
+		m.Headers = l.s.headers(l.at)
+	}
 	l.at++
 	return true
 }
@@ -208,7 +219,7 @@ func (b broker) Begin(context.Context, string) error { return nil }
 func (b broker) End(context.Context, bool) error     { return nil }
 func (b broker) CommitOffsets(_ context.Context, _ string, _ model.Assignment, at map[model.TopicPartition]model.Position) error {
 	b.s.commits = append(b.s.commits, at)
-	return nil
+	return b.s.refused
 }
 
 func must(t *testing.T, err error) {
