@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/schollz/progressbar/v3"
 
 	"data-stream-engine/handler"
 	"data-stream-engine/repository"
@@ -143,7 +142,7 @@ func (o *order) carryOut(ctx context.Context, p Process, s *utils.Settings) (err
 	log.Info().Strs("brokers", bootstrap).Str("topic", o.topic).Int32("partitions", f.partitions).Uint64("seed", o.events.Seed).
 		Int("count", o.pace.count).Int("rate", o.pace.rate).Msg("generating user logins")
 	meter := newMeter(p, o.pace.count, log)
-	err = f.run(ctx, o.pace, meter.add)
+	err = f.run(ctx, o.pace, meter.count)
 	meter.end()
 	if err == nil && meter.total < o.pace.count {
 		err = fmt.Errorf("ended after %d of %d events", meter.total, o.pace.count)
@@ -171,7 +170,7 @@ func brokers(ctx context.Context, p Process, s *utils.Settings, undo *cleanups, 
 
 // meter shows how far it is: a bar on a terminal, otherwise a line now and then.
 type meter struct {
-	bar    *progressbar.ProgressBar
+	progress
 	log    zerolog.Logger
 	begin  time.Time
 	logged time.Time
@@ -179,34 +178,20 @@ type meter struct {
 }
 
 func newMeter(p Process, count int, log zerolog.Logger) *meter {
-	m := &meter{log: log, begin: time.Now(), logged: time.Now()}
-	if utils.IsTerminal(p.Stderr) {
-		limit := int64(count)
-		if limit == 0 {
-			limit = -1 // a spinner
-		}
-		m.bar = progressbar.NewOptions64(limit, progressbar.OptionSetWriter(p.Stderr), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("events"), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-	}
-	return m
+	return &meter{progress: newProgress(p, count, "events"), log: log, begin: time.Now(), logged: time.Now()}
 }
 
-func (m *meter) add(events int) {
+func (m *meter) count(events int) {
 	m.total += events
-	if m.bar != nil {
-		_ = m.bar.Add(events)
-		return
-	}
-	if time.Since(m.logged) >= reportEvery {
+	m.add(events)
+	if m.bar == nil && time.Since(m.logged) >= reportEvery {
 		m.logged = time.Now()
 		m.log.Info().Int("events", m.total).Msg("generated")
 	}
 }
 
 func (m *meter) end() {
-	if m.bar != nil {
-		_ = m.bar.Clear()
-	}
+	m.clear()
 	took := time.Since(m.begin)
 	m.log.Info().Int("events", m.total).Stringer("took", took.Round(time.Millisecond)).Int("per_second", int(float64(m.total)/took.Seconds())).Msg("generated, done")
 }

@@ -37,7 +37,9 @@ func try(ctx context.Context, p Process) error {
 		return err
 	}
 	out := bufio.NewWriter(p.Stdout)
-	t.show = func(line int, input []byte, e *service.Explanation) { explainText(out, line, input, e) }
+	t.show = func(line int, input []byte, e *service.Explanation) {
+		explainText(out, fmt.Sprintf("line %d", line), input, e)
+	}
 	list := insightsText
 	if *asJSON {
 		t.show = func(line int, input []byte, e *service.Explanation) { explainJSON(out, line, input, e) }

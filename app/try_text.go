@@ -18,10 +18,10 @@ const (
 	widest     = 60  // characters of a column that others stand behind
 )
 
-// explainText writes an explanation for a person.
-func explainText(w io.Writer, line int, input []byte, e *service.Explanation) {
+// explainText writes an explanation for a person. name is what it is of.
+func explainText(w io.Writer, name string, input []byte, e *service.Explanation) {
 	t := stages{w: w}
-	say(w, "line %d: %s\n", line, headline(e))
+	say(w, "%s: %s\n", name, headline(e))
 	t.stage("input", []string{short(service.Printable(string(input)))})
 	if e.Fields > 0 || e.Stage != model.StageDecode {
 		t.stage("decode", []string{fmt.Sprintf("%s, %s", count(e.Fields, "field"), count(e.Bytes, "byte"))})

@@ -49,6 +49,16 @@ func Environment(dir string, environ []string) (lookup func(string) (string, boo
 	return s.Lookup, nil
 }
 
+// FindSecret is a secret of the environment, for commands that need one and no settings; empty when it is not set.
+func FindSecret(dir string, environ []string, name string) (Secret, error) {
+	var problems SettingsError
+	value := environment(dir, environ, &problems)[name]
+	if len(problems.Problems) > 0 {
+		return "", &problems
+	}
+	return Secret(value), nil
+}
+
 func environment(dir string, environ []string, problems *SettingsError) map[string]string {
 	file, err := readDotenv(filepath.Join(dir, dotenv))
 	if err != nil {
