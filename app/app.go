@@ -87,6 +87,7 @@ func (a *App) door(ctx context.Context, _ Process) error {
 		conditions = append(conditions, handler.ConditionRestored)
 	}
 	readiness := handler.NewReadiness(conditions...)
+	a.metrics.Tell(readiness)
 	progress := handler.NewProgress()
 	a.watch = handler.NewWatch(a.metrics, readiness, progress, a.log)
 	config := handler.HTTPConfig{Addr: a.settings.Around.HTTPAddr, MaxIdle: a.settings.Engine.MaxPollInterval,
