@@ -30,7 +30,8 @@ const (
 const maxMessage = 1 << 10
 
 // DeadLetter writes m, as it came, to the dead-letter topic with headers that say why. The added headers stand behind
-// those of the message, so that of a letter that failed twice the last ones count. The caller counts it.
+// those of the message, so that of a letter that failed twice the last ones count. It is in the tally; as a fate, the caller
+// counts it.
 func (p *Processor) DeadLetter(out Sink, m *model.Message, why model.Reason, now time.Time) {
 	p.letter(out, m, why, now)
 }
@@ -66,6 +67,7 @@ func (p *Processor) DeadRange(out Sink, m *model.Message, last int64, why model.
 }
 
 func (p *Processor) reasons(m *model.Message, why model.Reason, now time.Time) {
+	p.tally.letter(why.Stage, why.Code)
 	p.headers, p.notes = append(p.headers[:0], m.Headers...), p.notes[:0]
 	p.note(HeaderTopic, m.Topic)
 	p.note(HeaderPartition, strconv.Itoa(int(m.Partition)))

@@ -27,6 +27,7 @@ const CodePartialExpired = "partial_expired"
 
 // DeadPartial writes a dead letter that holds a partial as JSON.
 func (p *Processor) DeadPartial(out Sink, partition int32, document []byte, now time.Time) {
+	p.tally.letter(model.StageLate, CodePartialExpired)
 	m := model.Message{Topic: p.plan.derived.Partials, Partition: partition, Timestamp: now.UnixMilli()}
 	p.headers, p.notes = p.headers[:0], p.notes[:0]
 	p.note(HeaderTopic, m.Topic)

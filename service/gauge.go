@@ -303,6 +303,7 @@ func (p *Processor) count(m *model.Message) {
 	g := &p.gauges
 	if g.combiner != nil {
 		for _, c := range g.counted {
+			p.tally.counted[c.gauge]++
 			n := len(p.plan.gauges[c.gauge].inputs)
 			g.combiner.Add(c.gauge, g.time, g.groups[c.from:c.to], g.inputs[c.inputsFrom:c.inputsFrom+n])
 		}

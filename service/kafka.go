@@ -55,6 +55,7 @@ type Processor struct {
 	routes  *expression.Env  // what outputs' expressions see: one of the two
 	targets []target
 	gauges  gauging
+	tally   tally
 	headers []model.Header
 	notes   []byte // the values of a dead letter's headers
 }
@@ -114,7 +115,7 @@ func (p *Processor) Clone() *Processor {
 }
 
 func newProcessor(plan *plan, limit int) *Processor {
-	p := &Processor{plan: plan, limit: limit, env: expression.NewEnv()}
+	p := &Processor{plan: plan, limit: limit, env: expression.NewEnv(), tally: newTally(plan)}
 	p.after, p.routes = p.env, p.env
 	if len(plan.made) > 0 {
 		p.after = expression.NewEnv()
@@ -209,5 +210,6 @@ func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Rea
 	if why != nil {
 		return 0, why
 	}
+	p.tally.sent(p.targets)
 	return len(p.targets), nil
 }
