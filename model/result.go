@@ -29,6 +29,8 @@ type Result struct {
 	DeadLetters int // messages that became a dead letter
 	Late        int // messages, forwarded or not, that came too late for an aggregate
 	Outputs     int // output records written, dead letters aside
+	Replayed    int // messages that were dead letters before, whatever has become of them now
+	Recounted   int // of these: they only fed the aggregates that they had come too late for, and are in none of the sums above
 }
 
 // Add sums another batch up.
@@ -39,4 +41,6 @@ func (r *Result) Add(o Result) {
 	r.DeadLetters += o.DeadLetters
 	r.Late += o.Late
 	r.Outputs += o.Outputs
+	r.Replayed += o.Replayed
+	r.Recounted += o.Recounted
 }

@@ -2,28 +2,28 @@ package service
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"data-stream-engine/model"
 )
 
-// The headers that a dead letter has besides those of its message. Most are Kafka Connect's (KIP-298), so that tools
-// which know its dead letters know ours.
+// The headers of dead letters: see package model.
 const (
-	HeaderTopic     = "__connect.errors.topic"
-	HeaderPartition = "__connect.errors.partition"
-	HeaderOffset    = "__connect.errors.offset"
-	HeaderPipeline  = "__connect.errors.connector.name"
-	HeaderStage     = "__connect.errors.stage"
-	HeaderCode      = "__connect.errors.class.name"
-	HeaderMessage   = "__connect.errors.exception.message"
-	// HeaderFailedAt is the time of the failure, RFC 3339 in UTC.
-	HeaderFailedAt = "stream-engine.failed-at"
-	// HeaderTruncated is there when the value was too large, and says how many bytes it had.
-	HeaderTruncated = "stream-engine.truncated"
-	// HeaderLastOffset is there when a dead letter stands for a range of offsets, and is the last of them.
-	HeaderLastOffset = "stream-engine.last-offset"
+	HeaderTopic      = model.HeaderTopic
+	HeaderPartition  = model.HeaderPartition
+	HeaderOffset     = model.HeaderOffset
+	HeaderPipeline   = model.HeaderPipeline
+	HeaderStage      = model.HeaderStage
+	HeaderCode       = model.HeaderCode
+	HeaderMessage    = model.HeaderMessage
+	HeaderFailedAt   = model.HeaderFailedAt
+	HeaderTruncated  = model.HeaderTruncated
+	HeaderLastOffset = model.HeaderLastOffset
+	HeaderLateFor    = model.HeaderLateFor
+	HeaderRefusedBy  = model.HeaderRefusedBy
+	HeaderReplays    = model.HeaderReplays
 )
 
 // maxMessage is how many bytes the reason in a dead letter may have.
@@ -34,6 +34,12 @@ const maxMessage = 1 << 10
 // counts it.
 func (p *Processor) DeadLetter(out Sink, m *model.Message, why model.Reason, now time.Time) {
 	p.letter(out, m, why, now)
+}
+
+// Refused is DeadLetter for an event that brokers refuse as a record of the given outputs. It counts in aggregates all the
+// same, so that a replay feeds these outputs and nothing else.
+func (p *Processor) Refused(out Sink, m *model.Message, outputs []string, why model.Reason, now time.Time) {
+	p.letter(out, m, why, now, note{HeaderRefusedBy, strings.Join(outputs, ",")})
 }
 
 // note is a header that only some dead letters have.
@@ -68,15 +74,26 @@ func (p *Processor) DeadRange(out Sink, m *model.Message, last int64, why model.
 
 func (p *Processor) reasons(m *model.Message, why model.Reason, now time.Time) {
 	p.tally.letter(why.Stage, why.Code)
-	p.headers, p.notes = append(p.headers[:0], m.Headers...), p.notes[:0]
-	p.note(HeaderTopic, m.Topic)
-	p.note(HeaderPartition, strconv.Itoa(int(m.Partition)))
-	p.note(HeaderOffset, strconv.FormatInt(m.Offset, 10))
+	again, replayed := p.replayed(m)
+	p.headers, p.notes = append(p.headers[:0], again.Own...), p.notes[:0]
+	p.note(HeaderTopic, again.Source.Topic)
+	p.note(HeaderPartition, strconv.Itoa(int(again.Source.Partition)))
+	p.note(HeaderOffset, strconv.FormatInt(again.Source.Offset, 10))
 	p.note(HeaderPipeline, p.plan.spec.Name)
 	p.note(HeaderStage, string(why.Stage))
 	p.note(HeaderCode, why.Code)
 	p.note(HeaderMessage, cut(why.Message, maxMessage))
 	p.note(HeaderFailedAt, now.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	if !replayed {
+		return
+	}
+	p.note(HeaderReplays, strconv.Itoa(again.Count))
+	if len(again.LateFor) > 0 { // what it lacks is still all that it lacks
+		p.note(HeaderLateFor, string(again.LateFor))
+	}
+	if len(again.RefusedBy) > 0 && why.Stage != model.StageProduce {
+		p.note(HeaderRefusedBy, string(again.RefusedBy))
+	}
 }
 
 func (p *Processor) note(key, value string) {

@@ -66,9 +66,6 @@ const (
 	CodeInvalidArgument = "invalid_argument"
 )
 
-// HeaderLateFor is there when an event came too late for aggregates, and names them, with commas between them.
-const HeaderLateFor = "stream-engine.late-for"
-
 // gauging is what the aggregates make of an event: worked out as a whole before anything of it counts.
 type gauging struct {
 	combiner *aggregate.Combiner // nil: nothing is collected
@@ -216,8 +213,14 @@ func (p *Processor) weigh(m *model.Message) *model.Reason {
 		watermark = g.source.Watermark
 	}
 	order := measure.Order{Time: g.time, Partition: m.Partition, Offset: m.Offset}
+	if p.replay != nil {
+		order.Partition, order.Offset = p.replay.Source.Partition, p.replay.Source.Offset
+	}
 	for i := range p.plan.gauges {
 		a := &p.plan.gauges[i]
+		if p.replay != nil && !p.aggregateLacks(a.name) {
+			continue
+		}
 		env := p.after
 		if a.source {
 			env = p.env
@@ -326,6 +329,6 @@ func (p *Processor) late(out Sink, m *model.Message, now time.Time) {
 		return
 	}
 	list := strings.Join(names, ",")
-	p.letter(out, m, model.Reason{Stage: model.StageLate, Code: CodeLateEvent, Message: fmt.Sprintf("the event's time, %s, lies further behind the latest of its partition than the grace of %s allows; it was forwarded, but is not in these insights",
+	p.letter(out, m, model.Reason{Stage: model.StageLate, Code: CodeLateEvent, Message: fmt.Sprintf("the event's time, %s, lies further behind the latest of its partition than the grace of %s allows; its outputs are not touched by that, but it is not in these insights",
 		at(p.gauges.time), list)}, now, note{HeaderLateFor, list})
 }

@@ -56,6 +56,7 @@ type Processor struct {
 	targets []target
 	gauges  gauging
 	tally   tally
+	replay  *model.Replay // of the message at hand; nil: it is no replayed one
 	headers []model.Header
 	notes   []byte // the values of a dead letter's headers
 }
@@ -76,6 +77,7 @@ func NewProcessor(spec *model.Pipeline, o Options) (*Processor, error) {
 		group = spec.Name
 	}
 	plan.topics[model.DeadLetters] = group + "-dead-letter"
+	plan.replay = group + "-replay"
 	plan.derived = Derived{Partials: group + "-partials", Changelog: group + "-changelog", Insights: group + "-insights"}
 	if problems := plan.surroundings(); len(problems) > 0 {
 		return nil, problems.asError()
@@ -95,7 +97,7 @@ func (p *plan) surroundings() Problems {
 			found = append(found, Problem{File: p.spec.File, At: s.spec.At, Message: s.what + " calls hash, which needs a key: set HASH_KEY to at least 16 random bytes"})
 		}
 	}
-	own := map[string]string{p.topics[model.DeadLetters]: "dead-letter topic"}
+	own := map[string]string{p.topics[model.DeadLetters]: "dead-letter topic", p.replay: "replay topic"}
 	if len(p.gauges) > 0 {
 		own[p.derived.Partials], own[p.derived.Changelog], own[p.derived.Insights] = "partials topic", "changelog topic", "insights topic"
 	}
@@ -141,6 +143,10 @@ func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 	var m model.Message
 	for in.Next(&m) {
 		r.Consumed++
+		if m.Topic == p.plan.replay {
+			p.again(&m, out, now, &r)
+			continue
+		}
 		written, why := p.one(&m, out)
 		switch {
 		case why != nil:

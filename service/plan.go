@@ -27,6 +27,7 @@ type plan struct {
 
 	definitions []*aggregate.Definition // of gauges, in their order
 	derived     Derived
+	replay      string // topic of replayed events
 }
 
 // step is an expression at its place in the pipeline.

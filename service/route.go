@@ -96,6 +96,9 @@ func (p *Processor) route(m *model.Message, out Sink) *model.Reason {
 	p.targets = p.targets[:0]
 	for i := range p.plan.outputs {
 		r := &p.plan.outputs[i]
+		if p.replay != nil && !p.outputLacks(p.plan.topics[r.topic]) {
+			continue
+		}
 		if r.when != nil {
 			yes, err := r.when.program.RunBool(p.routes)
 			if err != nil {
