@@ -20,6 +20,23 @@ type Demands struct {
 	Policy     string // cleanup.policy, its words in any order; empty: any
 }
 
+// words say what to create, behind "create it"; empty when anything will do.
+func (d Demands) words() string {
+	var all []string
+	if d.Partitions == 1 {
+		all = append(all, "one partition")
+	} else if d.Partitions > 1 {
+		all = append(all, fmt.Sprintf("%d partitions", d.Partitions))
+	}
+	if d.Policy != "" {
+		all = append(all, cleanupPolicy+"="+d.Policy)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return " with " + strings.Join(all, " and ")
+}
+
 const (
 	cleanupPolicy = "cleanup.policy"
 	maxMessage    = "max.message.bytes"

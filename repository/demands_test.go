@@ -142,3 +142,19 @@ func TestMissingACLForSettingsIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestMissingTopicIsNamedWithWhatItHasToBeLike(t *testing.T) {
+	r := fakeRig(t)
+	topics := NewTopics(r.client, NewRetry(r.observer))
+	for want, spec := range map[string]TopicSpec{
+		"create it with one partition and cleanup.policy=compact, or": ControlTopic("missing", 1),
+		"create it with 3 partitions and cleanup.policy=compact, or":  ChangelogTopic("missing", 3, 1),
+		"create it, or": {Name: "missing"},
+	} {
+		_, _, err := topics.Ensure(within(t, time.Minute), spec, false)
+		requireClass(t, err, model.Misconfigured)
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}

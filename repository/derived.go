@@ -2,11 +2,12 @@ package repository
 
 import "strconv"
 
-// The topics that a group derives for its aggregates, after the name of the group.
+// The topics that a group derives, after the name of the group: for its aggregates, and for those who operate it.
 const (
 	partialsSuffix  = "-partials"
 	changelogSuffix = "-changelog"
 	insightsSuffix  = "-insights"
+	controlSuffix   = "-control"
 )
 
 // MostPartials bounds the partitions of a new partials topic: each of them gets a record from every instance each time.
@@ -42,6 +43,16 @@ func InsightsTopic(group string, partials int32, replicas int16) TopicSpec {
 	return TopicSpec{Name: group + insightsSuffix, Partitions: partials, Replicas: replicas,
 		Config: map[string]string{cleanupPolicy: "compact,delete", maxMessage: mostDerived()},
 		Must:   Demands{Partitions: partials, Why: asManyAsPartials(group), Policy: "compact,delete"}}
+}
+
+// ControlTopic holds what the whole group is asked to do and what its instances tell of themselves, by key. It has one
+// partition, so that all see the same order. An instance reads all of it when it starts: small segments have the broker
+// compact all but the newest few megabytes.
+func ControlTopic(group string, replicas int16) TopicSpec {
+	return TopicSpec{Name: group + controlSuffix, Partitions: 1, Replicas: replicas,
+		Config: map[string]string{cleanupPolicy: "compact", "segment.bytes": "4194304", "segment.ms": "3600000", "min.cleanable.dirty.ratio": "0.1",
+			"retention.ms": "-1", "retention.bytes": "-1"},
+		Must: Demands{Partitions: 1, Why: "so that all instances see one order", Policy: "compact"}}
 }
 
 func asManyAsPartials(group string) string { return "as many as " + group + partialsSuffix + " has" }

@@ -59,7 +59,7 @@ func (t *Topics) Ensure(ctx context.Context, spec TopicSpec, create bool) (count
 		}
 		if !create {
 			return &model.Error{Class: model.Misconfigured, Op: "find topic", Subject: spec.Name, Err: errors.New("it does not exist"),
-				Hint: "create it, or set KAFKA_AUTO_CREATE_TOPICS=true"}
+				Hint: "create it" + spec.Must.words() + ", or set KAFKA_AUTO_CREATE_TOPICS=true"}
 		}
 		if err := t.create(ctx, spec); err != nil {
 			return err

@@ -67,7 +67,7 @@ var classes = map[int16]model.Class{
 
 var hints = map[int16]string{
 	17: "topic names have letters, digits, '.', '_' and '-' only",
-	29: "an ACL is missing: the user needs READ and DESCRIBE on the source topic, WRITE and DESCRIBE on the output and dead-letter topics, all of these on <group>-partials, -changelog and -insights",
+	29: "an ACL is missing: the user needs READ and DESCRIBE on the source topic, WRITE and DESCRIBE on the output and dead-letter topics, all of these on <group>-partials, -changelog, -insights and -control",
 	30: "an ACL is missing: the user needs READ on the group",
 	31: "an ACL is missing: the user needs the operation on the cluster resource",
 	38: "KAFKA_REPLICATION_FACTOR is larger than the number of brokers",
