@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"maps"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -44,6 +45,9 @@ type Metrics struct {
 	rebalances   prometheus.Counter
 	lost         prometheus.Counter
 	fenced       prometheus.Counter
+	paused       prometheus.Gauge
+	reloads      *prometheus.CounterVec
+	pipeline     *prometheus.GaugeVec
 	late         prometheus.Counter
 	windowMetrics
 
@@ -70,6 +74,7 @@ func NewMetrics(group, version string) *Metrics {
 		lost:       counter(r, "stream_engine_records_lost_total", "Messages that the broker had deleted before they were read."),
 		fenced:     counter(r, "stream_engine_instance_fenced_total", "Times that another process with the same INSTANCE_ID took this one's place."),
 	}
+	m.reloadMetrics(r)
 	events := counters(r, "stream_engine_events_total", "Events by what became of them.", "outcome")
 	m.forwarded = events.WithLabelValues("forwarded")
 	m.filtered = events.WithLabelValues("filtered")
@@ -88,6 +93,9 @@ func NewMetrics(group, version string) *Metrics {
 
 // Gatherer is what /metrics serves.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Registerer takes the metrics of parts that have their own.
+func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
 
 // Batch counts the fates of the events of one batch that is now final - committed, with exactly once - and the time
 // that processing them took.
@@ -131,6 +139,13 @@ func (m *Metrics) DropLag(tp model.TopicPartition) {
 	defer m.mu.Unlock()
 	delete(m.behind, tp)
 	m.lag.DeleteLabelValues(m.group, tp.Topic, strconv.Itoa(int(tp.Partition)))
+}
+
+// Behind is the lag of the partitions of this instance, where it is known.
+func (m *Metrics) Behind() map[model.TopicPartition]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.behind)
 }
 
 // Rebalanced counts a generation that this instance joined.

@@ -41,7 +41,7 @@ type BatchTrace struct {
 	Bytes                   int           // of the messages read
 	Took                    time.Duration // spent processing
 	Partitions              []model.TopicPartition
-	Links                   []TraceContext
+	Links                   []string // traceparent of sampled messages (W3C Trace Context)
 	Parts                   []TracePart
 	Retries                 []TraceRetry
 
@@ -63,7 +63,7 @@ type TraceRetry struct {
 }
 
 // linked notes the traces that messages of the batch are part of. Like all methods it does nothing on nil.
-func (b *BatchTrace) linked(links []TraceContext) {
+func (b *BatchTrace) linked(links []string) {
 	if b == nil || len(links) == 0 {
 		return
 	}
@@ -119,11 +119,10 @@ type traces struct {
 	open []*BatchTrace
 }
 
-func newTraces(t Tracer) *traces {
-	if t == nil {
-		return nil
-	}
-	return &traces{tracer: t}
+// TraceWith tells a tracer of each batch from now on. It is called before Run.
+func (e *Engine) TraceWith(t Tracer) {
+	e.traces = &traces{tracer: t}
+	e.watch.traces = e.traces
 }
 
 func (t *traces) begin(at time.Time) *BatchTrace {

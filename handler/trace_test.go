@@ -39,7 +39,7 @@ func TestEachBatchIsTracedWithItsPartsAndTheSampledMessages(t *testing.T) {
 	s.headers = func(offset int64) []model.Header {
 		switch offset {
 		case 0:
-			return []model.Header{header("other", "x"), header(traceParent, parent(offset, "01")), header(traceState, "vendor=1")}
+			return []model.Header{header("other", "x"), header(traceParent, parent(offset, "01"))}
 		case 1:
 			return []model.Header{header(traceParent, parent(offset, "00"))} // nobody records that one
 		}
@@ -53,7 +53,7 @@ func TestEachBatchIsTracedWithItsPartsAndTheSampledMessages(t *testing.T) {
 		t.Fatalf("%d traces", len(tracer.batches))
 	}
 	b := tracer.batches[0]
-	if want := []TraceContext{{parent(0, "01"), "vendor=1"}}; !slices.Equal(b.Links, want) {
+	if want := []string{parent(0, "01")}; !slices.Equal(b.Links, want) {
 		t.Errorf("linked with %v", b.Links)
 	}
 	if len(tracer.batches[1].Links) != 0 {
@@ -119,7 +119,7 @@ func TestFailedAndAbandonedBatchesAreTraced(t *testing.T) {
 
 func TestRetriesBelongToTheOldestBatch(t *testing.T) {
 	tracer := &told{}
-	all := newTraces(tracer)
+	all := &traces{tracer: tracer}
 	all.retried("fetch", errors.New("nobody waits")) // no batch is under way
 	first, second := all.begin(time.Now()), all.begin(time.Now())
 	for range mostRetries + 1 {
@@ -138,21 +138,19 @@ func TestTraceHeadersOfAnybodyDoNoHarm(t *testing.T) {
 	good := parent(0, "01")
 	for name, c := range map[string]struct {
 		headers []model.Header
-		want    TraceContext
+		want    string
 	}{
-		"none":                   {nil, TraceContext{}},
-		"state alone":            {[]model.Header{header(traceState, "a=b")}, TraceContext{}},
-		"empty":                  {[]model.Header{header(traceParent, "")}, TraceContext{}},
-		"short":                  {[]model.Header{header(traceParent, good[:54])}, TraceContext{}},
-		"huge":                   {[]model.Header{header(traceParent, good+strings.Repeat("x", 1<<20))}, TraceContext{}},
-		"not sampled":            {[]model.Header{header(traceParent, parent(0, "02"))}, TraceContext{}},
-		"sampled and random":     {[]model.Header{header(traceParent, parent(0, "03"))}, TraceContext{Parent: parent(0, "03")}},
-		"a later version":        {[]model.Header{header(traceParent, "01"+good[2:]+"-more")}, TraceContext{Parent: "01" + good[2:] + "-more"}},
-		"huge state":             {[]model.Header{header(traceParent, good), header(traceState, strings.Repeat("x", 1<<20))}, TraceContext{Parent: good}},
-		"state before its trace": {[]model.Header{header(traceState, "a=b"), header(traceParent, good)}, TraceContext{good, "a=b"}},
-		"no value":               {[]model.Header{{Key: []byte(traceParent)}}, TraceContext{}},
+		"none":               {nil, ""},
+		"another":            {[]model.Header{header("tracestate", "a=b")}, ""},
+		"empty":              {[]model.Header{header(traceParent, "")}, ""},
+		"no value":           {[]model.Header{{Key: []byte(traceParent)}}, ""},
+		"short":              {[]model.Header{header(traceParent, good[:54])}, ""},
+		"huge":               {[]model.Header{header(traceParent, good+strings.Repeat("x", 1<<20))}, ""},
+		"not sampled":        {[]model.Header{header(traceParent, parent(0, "02"))}, ""},
+		"sampled and random": {[]model.Header{header("tracestate", "a=b"), header(traceParent, parent(0, "03"))}, parent(0, "03")},
+		"a later version":    {[]model.Header{header(traceParent, "01"+good[2:]+"-more")}, "01" + good[2:] + "-more"},
 	} {
-		if got, ok := sampled(c.headers); ok != (c.want.Parent != "") || ok && got != c.want {
+		if got, ok := sampled(c.headers); ok != (c.want != "") || got != c.want {
 			t.Errorf("%s: %v, %v", name, got, ok)
 		}
 	}

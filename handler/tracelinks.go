@@ -2,21 +2,12 @@ package handler
 
 import "data-stream-engine/model"
 
-// TraceContext is what the headers of a message say about the trace that it is part of (W3C Trace Context). Whether it
-// is valid is for its reader to see.
-type TraceContext struct {
-	Parent string // traceparent
-	State  string // tracestate, may be empty
-}
-
 const (
+	// traceParent is the header that says which trace a message is part of (W3C Trace Context).
 	traceParent = "traceparent"
-	traceState  = "tracestate"
-
-	// A traceparent has its flags at a fixed place in every version: version-trace-parent-flags, in hexadecimal digits.
+	// leastParent is how long it is at least; its flags have their place in every version. mostParent bounds what is kept.
 	leastParent = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 	mostParent  = 256
-	mostState   = 512 // what vendors have to pass on at least
 )
 
 // linking notes the traces of the sampled messages that go through it: those that somebody will want to follow.
@@ -31,30 +22,25 @@ func (l linking) Next(m *model.Message) bool {
 		return false
 	}
 	if did := &l.worker.did; len(m.Headers) > 0 && len(did.links) < mostLinks {
-		if c, ok := sampled(m.Headers); ok {
-			did.links = append(did.links, c)
+		if parent, ok := sampled(m.Headers); ok {
+			did.links = append(did.links, parent)
 		}
 	}
 	return true
 }
 
-// sampled is the trace context of a message whose trace is recorded.
-func sampled(headers []model.Header) (c TraceContext, ok bool) {
+// sampled is the traceparent of a message whose trace is recorded. Whether it is valid is for its reader to see.
+func sampled(headers []model.Header) (parent string, ok bool) {
 	for _, h := range headers {
-		switch string(h.Key) {
-		case traceParent:
+		if string(h.Key) == traceParent {
 			n := len(h.Value)
 			if n < leastParent || n > mostParent || !odd(h.Value[leastParent-1]) {
-				return c, false
+				return "", false
 			}
-			c.Parent = string(h.Value)
-		case traceState:
-			if len(h.Value) <= mostState {
-				c.State = string(h.Value)
-			}
+			return string(h.Value), true
 		}
 	}
-	return c, c.Parent != ""
+	return "", false
 }
 
 // odd tells whether the lowest bit of a hexadecimal digit is set, which says "sampled".

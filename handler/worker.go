@@ -39,8 +39,8 @@ type deed struct {
 	bytes   int
 	oldest  int64 // timestamp of the oldest message, milliseconds
 	touched []*reading
-	links   []TraceContext
-	err     error // of begin
+	links   []string // traceparent of sampled messages
+	err     error    // of begin
 }
 
 // share is what a worker may take in one round. It stops at the message with which one of the limits is reached, or,

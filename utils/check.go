@@ -47,6 +47,7 @@ func (s *Settings) checkTogether(problems *SettingsError) {
 	if !problems.any("KAFKA_S", "KAFKA_BOOTSTRAP_SERVERS") {
 		s.checkSecurity(problems)
 	}
+	s.checkTracing(problems)
 	e := s.Engine
 	if !problems.any("COMMIT_INTERVAL", "TRANSACTION_TIMEOUT") && e.CommitInterval*2 > e.TransactionTimeout {
 		problems.add("COMMIT_INTERVAL", e.CommitInterval.String(), "leaves a transaction no time to end before TRANSACTION_TIMEOUT="+

@@ -68,6 +68,8 @@ type Around struct {
 	LogLevel      string `env:"LOG_LEVEL" envDefault:"info" oneof:"debug,info,warn,error" doc:"The least that is logged"`
 	LogFormat     string `env:"LOG_FORMAT" envDefault:"auto" oneof:"auto,console,json" doc:"auto: console on a terminal, otherwise JSON"`
 	GeneratorRate int    `env:"GENERATOR_RATE" envDefault:"0" min:"0" max:"10000000" doc:"Events a second that the built-in generator makes in embedded mode; 0: none"`
+	OTLPEndpoint  string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" accepted:"http:// or https:// and host:port of an OpenTelemetry collector (OTLP over HTTP)" doc:"Where traces go, a span for each batch; /v1/traces is added. Default: no tracing"`
+	OTLPHeaders   Secret `env:"OTEL_EXPORTER_OTLP_HEADERS" accepted:"name=value, several separated by commas, values percent-encoded" doc:"Headers of what is sent there, such as an API key"`
 }
 
 // IsEmbedded tells whether the broker is the one inside the process.

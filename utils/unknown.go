@@ -9,7 +9,7 @@ import (
 // ignored in silence.
 func unknown(environment map[string]string, fields []field) []string {
 	prefixes := []string{"KAFKA_", "COMMIT_", "PIPELINE_", "GENERATOR_", "DELIVERY_", "TRANSACTION_", "INSTANCE_", "HASH_",
-		"SHUTDOWN_", "MAX_POLL_", "MAX_BATCH_", "HTTP_", "LOG_", "STORAGE_", "EMIT_"}
+		"SHUTDOWN_", "MAX_POLL_", "MAX_BATCH_", "HTTP_", "LOG_", "STORAGE_", "EMIT_", "OTEL_EXPORTER_"}
 	foreign := []string{"HTTP_PROXY", "KAFKA_HOME", "KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_LOG4J_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS",
 		"KAFKA_CACHE", "KAFKA_HEAP", "KAFKA_START_TIMEOUT", "KAFKA_VERSION"} // these of scripts/
 	names := make([]string, 0, len(fields)) // every name that is read, the files of secrets included
