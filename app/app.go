@@ -11,7 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/handler"
-	"data-stream-engine/handler/control"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
@@ -40,8 +39,6 @@ type App struct {
 	broker   *embedded.Broker // nil with brokers of the user's own
 	cluster  cluster
 	engine   *handler.Engine
-	control  *control.Control
-	started  time.Time
 	cleanups cleanups
 }
 
@@ -52,11 +49,11 @@ func New(ctx context.Context, p Process) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.operate, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -182,9 +179,6 @@ func (a *App) ensureTopics(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if _, err := a.ensureAllowed(ctx, repository.ControlTopic(a.group, a.settings.Kafka.ReplicationFactor)); err != nil {
-		return err
 	}
 	a.watch.Readiness.Clear(conditionTopics)
 	return nil

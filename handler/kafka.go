@@ -5,7 +5,6 @@ package handler
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -39,15 +38,10 @@ type Engine struct {
 	log       zerolog.Logger
 	traces    *traces // nil: nobody traces
 
-	name   atomic.Pointer[string] // INSTANCE_ID, or a random one
 	writer Writer
 	clean  bool // the producer has an epoch and no transaction of unknown outcome
 	limit  limit
 	pace   pace
-	asks   asks
-
-	// left is where the last run of this assignment has left the partitions; nil: there was none, or it failed.
-	left map[model.TopicPartition]model.Position
 
 	// parts are the aggregates' states, by partition of the partials topic. The run's merger has them while it works.
 	parts map[int32]*aggregate.Partition
@@ -56,13 +50,9 @@ type Engine struct {
 	refused error // what the brokers refuse of the settings, at the start
 }
 
-// Name is what this instance calls itself: its INSTANCE_ID, or a random name. It changes when another process turns out to
-// have the same INSTANCE_ID. Safe for concurrent use.
-func (e *Engine) Name() string { return *e.name.Load() }
-
 // NewEngine returns an engine. Nothing happens before Run.
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
-	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}, asks: newAsks()}
+	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
 	if !cfg.ExactlyOnce {
@@ -71,13 +61,10 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 	return e
 }
 
-// consume lives through one assignment, batch by batch, until the group takes it back, the engine stops or is asked for
-// something else, or something fails. What was processed by then is handed to the committer.
+// consume lives through one assignment, batch by batch, until the group takes it back, the engine stops, or something
+// fails. What was processed by then is handed to the committer.
 func (r *run) consume(ctx context.Context) error {
 	for {
-		if r.asks.any() {
-			return r.ended(nil)
-		}
 		fetched, err := r.fetch(ctx)
 		if err != nil {
 			return r.ended(err)
@@ -105,8 +92,6 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	r.asks.onAsk(cancel)
-	defer r.asks.onAsk(nil)
 	if r.windows != nil && !r.open {
 		r.windows.merger.onReady(cancel)
 		defer r.windows.merger.onReady(func() {})
