@@ -14,7 +14,6 @@ import (
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
-	"data-stream-engine/repository/group"
 	"data-stream-engine/utils"
 )
 
@@ -40,7 +39,6 @@ type App struct {
 	broker   *embedded.Broker // nil with brokers of the user's own
 	cluster  cluster
 	engine   *handler.Engine
-	member   *group.Member
 	cleanups cleanups
 }
 
@@ -92,8 +90,12 @@ func (a *App) door(ctx context.Context, _ Process) error {
 	a.metrics.Tell(readiness)
 	progress := handler.NewProgress()
 	a.watch = handler.NewWatch(a.metrics, readiness, progress, a.log)
+	guard, certificate, err := a.guarding()
+	if err != nil {
+		return err
+	}
 	config := handler.HTTPConfig{Addr: a.settings.Around.HTTPAddr, MaxIdle: a.settings.Engine.MaxPollInterval,
-		Readiness: readiness, Progress: progress, Metrics: a.metrics.Gatherer(), Log: a.log}
+		Readiness: readiness, Progress: progress, Metrics: a.metrics.Gatherer(), Guard: guard, Certificate: certificate, Log: a.log}
 	door, err := handler.NewHTTP(ctx, config)
 	if handler.Taken(err) && a.settings.Kafka.IsEmbedded() { // the first minute should not fail because of a port
 		host, _, _ := net.SplitHostPort(config.Addr)
@@ -105,6 +107,7 @@ func (a *App) door(ctx context.Context, _ Process) error {
 		return err
 	}
 	a.http = door
+	a.warn()
 	a.cleanups.add("HTTP", door.Close)
 	return nil
 }
@@ -133,7 +136,7 @@ func (a *App) connect(context.Context, Process) error {
 		return nil
 	})
 	a.cluster = newCluster(transport, a.settings, a.bootstrap(), a.watch)
-	a.engine, a.member, err = newEngine(a.settings, a.cluster, a.spec(), a.processor(), a.group, a.watch, a.log)
+	a.engine, err = newEngine(a.settings, a.cluster, a.spec(), a.processor(), a.group, a.watch, a.log)
 	return err
 }
 
@@ -181,9 +184,6 @@ func (a *App) ensureTopics(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if err := a.ensureReplay(ctx, source); err != nil {
-		return err
 	}
 	a.watch.Readiness.Clear(conditionTopics)
 	return nil

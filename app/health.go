@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -32,11 +33,15 @@ func health(ctx context.Context, p Process) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	scheme, client, err := itself(p)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("nobody answers on HTTP_ADDR: %w", err)
 	}
@@ -50,6 +55,20 @@ func health(ctx context.Context, p Process) error {
 	}
 	_, err = p.Stdout.Write(body)
 	return err
+}
+
+// itself is how an instance on this machine is asked. Its certificate is for the name that others know it by, and nothing
+// secret is sent, so that it is not checked.
+func itself(p Process) (scheme string, client *http.Client, err error) {
+	lookup, err := utils.Environment(p.Dir, p.Environ)
+	if err != nil {
+		return "", nil, err
+	}
+	if _, ok := lookup("HTTP_TLS_CERT_FILE"); !ok {
+		return "http://", http.DefaultClient, nil
+	}
+	config := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // G402: see above
+	return "https://", &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, nil
 }
 
 // httpAddr is where to ask: HTTP_ADDR, on this machine when it names no host. Other settings may be wrong here.

@@ -3,7 +3,6 @@ package handler
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 	"time"
 
 	"data-stream-engine/model"
@@ -129,8 +128,7 @@ func (e *Engine) prepare(ctx context.Context) error {
 }
 
 func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
-	source, replay, partials := e.split(member.Partitions)
-	events := slices.Concat(source, replay)
+	source, partials := e.split(member.Partitions)
 	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
 	if err != nil {
 		return nil, err
@@ -139,16 +137,16 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	if err != nil {
 		return nil, err
 	}
-	workers := make([]*worker, min(e.cfg.Workers, max(len(events), 1)))
+	workers := make([]*worker, min(e.cfg.Workers, max(len(source), 1)))
 	for i := range workers {
-		outbox, err := e.writer.NewOutbox(ctx, events)
+		outbox, err := e.writer.NewOutbox(ctx, source)
 		if err != nil {
 			return nil, err
 		}
 		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox, links: e.traces != nil}
 	}
-	positions := make(map[model.TopicPartition]model.Position, len(events))
-	for _, tp := range events {
+	positions := make(map[model.TopicPartition]model.Position, len(source))
+	for _, tp := range source {
 		positions[tp] = start.Positions[tp]
 	}
 	stream, err := e.ports.Source.Open(ctx, positions)
@@ -168,20 +166,17 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	return r, nil
 }
 
-// split tells the partitions of the source, of the replay topic and of the partials topic apart.
-func (e *Engine) split(all []model.TopicPartition) (source, replay, partials []model.TopicPartition) {
+// split tells the partitions of the source from those of the partials topic.
+func (e *Engine) split(all []model.TopicPartition) (source, partials []model.TopicPartition) {
 	derived, ok := e.processor.Derived()
 	for _, tp := range all {
-		switch {
-		case ok && tp.Topic == derived.Partials:
+		if ok && tp.Topic == derived.Partials {
 			partials = append(partials, tp)
-		case tp.Topic == e.processor.ReplayTopic():
-			replay = append(replay, tp)
-		default:
+		} else {
 			source = append(source, tp)
 		}
 	}
-	return source, replay, partials
+	return source, partials
 }
 
 // decide does what the class of an error asks for; nothing else does. It tells whether to join the group again. It waits

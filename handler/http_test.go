@@ -11,14 +11,19 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"data-stream-engine/handler/guard"
 	"data-stream-engine/model"
 )
 
 // door starts the HTTP door on a free port.
 func door(t *testing.T, maxIdle time.Duration) (*HTTP, HTTPConfig) {
 	t.Helper()
+	open, err := guard.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := HTTPConfig{Addr: "127.0.0.1:0", MaxIdle: maxIdle, Readiness: NewReadiness("broker", "assigned"), Progress: NewProgress(),
-		Metrics: NewMetrics("g", "test").Gatherer(), Log: zerolog.Nop()}
+		Metrics: NewMetrics("g", "test").Gatherer(), Guard: open, Log: zerolog.Nop()}
 	h, err := NewHTTP(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,9 @@ const maxName = 200
 // minHashKey is what keeps a keyed hash from being guessed: 128 bits.
 const minHashKey = 16
 
+// minToken is what keeps a token from being guessed.
+const minToken = 16
+
 // checkField holds one setting against its tags.
 func (s *Settings) checkField(f field, problems *SettingsError) {
 	raw, given := s.environment[f.Name]
@@ -72,8 +75,24 @@ func (s *Settings) checkValues(problems *SettingsError) {
 	if key := s.Engine.HashKey; key != "" && len(key) < minHashKey {
 		problems.add("HASH_KEY", "", "has "+strconv.Itoa(len(key))+" bytes", "at least 16 bytes, for example from: openssl rand -hex 32")
 	}
+	s.checkToken(problems)
+	if (s.Around.HTTPTLSCert == "") != (s.Around.HTTPTLSKey == "") {
+		problems.add("HTTP_TLS_CERT_FILE", "", "and HTTP_TLS_KEY_FILE go together", "both or none")
+	}
 	if err := checkAddress(s.Around.HTTPAddr, 0); err != nil {
 		problems.add("HTTP_ADDR", s.Around.HTTPAddr, err.Error(), "host:port or :port; port 0 takes a free one")
+	}
+}
+
+func (s *Settings) checkToken(problems *SettingsError) {
+	const accepted = "at least 16 bytes of printable ASCII, for example from: openssl rand -hex 32"
+	token := s.Around.HTTPToken.Reveal()
+	switch {
+	case token == "":
+	case len(token) < minToken:
+		problems.add("HTTP_TOKEN", "", "has "+strconv.Itoa(len(token))+" bytes", accepted)
+	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }): // it has to fit into a header
+		problems.add("HTTP_TOKEN", "", "has blanks or signs that are not printable ASCII", accepted)
 	}
 }
 

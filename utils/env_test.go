@@ -108,6 +108,8 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		"HASH_KEY":                {"HASH_KEY=short"},
 		"HTTP_ADDR":               {"HTTP_ADDR=8080"},
 		"KAFKA_PARTITIONS":        {"KAFKA_PARTITIONS=0"},
+		"HTTP_TOKEN":              {"HTTP_TOKEN=fifteen-bytes.."},
+		"HTTP_TLS_CERT_FILE":      {"HTTP_TLS_CERT_FILE=cert.pem"},
 	} {
 		_, err := load(t, "KAFKA_BOOTSTRAP_SERVERS=a:9092", environ...)
 		var problems *SettingsError
@@ -254,5 +256,19 @@ func TestAddresses(t *testing.T) {
 		if err := a.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken as %q", text, a)
 		}
+	}
+}
+
+func TestTokenFitsIntoAHeaderAndIsNeverShown(t *testing.T) {
+	for _, token := range []string{"0123456789 abcdef", "0123456789abcdef\t", "0123456789abcd\u00e9", "short"} {
+		_, err := load(t, "KAFKA_BOOTSTRAP_SERVERS=embedded", "HTTP_TOKEN="+token)
+		var problems *SettingsError
+		if !errors.As(err, &problems) || !problems.has("HTTP_TOKEN") || strings.Contains(err.Error(), token) {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	s := mustLoad(t, "KAFKA_BOOTSTRAP_SERVERS=embedded", "HTTP_TOKEN=0123456789abcdef")
+	if got := s.Around.HTTPToken.Reveal(); got != "0123456789abcdef" {
+		t.Errorf("%q", got)
 	}
 }
