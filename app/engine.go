@@ -43,14 +43,14 @@ func newCluster(transport *kafka.Transport, s *utils.Settings, bootstrap []strin
 }
 
 // newEngine composes the engine: the pipeline's processor between a source and a writer of one consumer group.
-func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *service.Processor, groupID string, watch *handler.Watch, log zerolog.Logger) (*handler.Engine, error) {
+func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *service.Processor, groupID string, watch *handler.Watch, log zerolog.Logger) (*handler.Engine, *group.Member, error) {
 	codec, err := recordbatch.ParseCodec(s.Kafka.Compression)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	compressor, err := recordbatch.NewCompressor(codec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	member := group.New(group.Config{
 		Group: groupID, InstanceID: s.Engine.InstanceID, ClientID: s.Kafka.ClientID, Topics: subscription(spec, processor),
@@ -81,12 +81,12 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 		CommitInterval: s.Engine.CommitInterval, CommitMaxRecords: s.Engine.CommitMaxRecords, CommitMaxBytes: int(s.Engine.CommitMaxBytes),
 		TransactionTimeout: s.Engine.TransactionTimeout, ShutdownTimeout: s.Engine.ShutdownTimeout, Workers: runtime.GOMAXPROCS(0),
 		EmitInterval: s.Engine.EmitInterval, IdleTimeout: s.Engine.IdleTimeout,
-	}, ports, processor, watch, log), nil
+	}, ports, processor, watch, log), member, nil
 }
 
 // subscription are the topics whose partitions the group shares out.
 func subscription(spec *model.Pipeline, processor *service.Processor) []string {
-	topics := []string{spec.Source.Topic}
+	topics := []string{spec.Source.Topic, processor.ReplayTopic()}
 	if derived, ok := processor.Derived(); ok {
 		topics = append(topics, derived.Partials)
 	}

@@ -123,7 +123,7 @@ func TestMoreInstancesThanPartitionsStandBy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var engines []*engine
-	for i := range partitions + 1 {
+	for i := range 2*partitions + 1 { // of the source and of the replay topic
 		engines = append(engines, r.start("INSTANCE_ID=i"+strconv.Itoa(i)))
 	}
 	standing := func() (found *engine) {

@@ -25,6 +25,7 @@ const (
 	outputTopic = "out"
 	groupID     = "engine"
 	deadTopic   = groupID + "-dead-letter"
+	replayTopic = groupID + "-replay"
 	partitions  = 4
 	users       = 12
 
@@ -81,6 +82,7 @@ func newRig(t *testing.T, opts ...kfake.Opt) *rig {
 	r.create(sourceTopic, partitions, "max.message.bytes", "16777216")
 	r.create(outputTopic, 3)
 	r.create(deadTopic, 2)
+	r.create(replayTopic, partitions)
 	fake.Control(r.look)
 	return r
 }

@@ -57,7 +57,7 @@ func epochOf(topicID string) uint32 {
 
 // joined forgets the state of windows that are another instance's now.
 func (e *Engine) joined(member model.Assignment) {
-	_, partials := e.split(member.Partitions)
+	_, _, partials := e.split(member.Partitions)
 	for number := range e.parts {
 		if !slices.ContainsFunc(partials, func(tp model.TopicPartition) bool { return tp.Partition == number }) {
 			e.forget(number)

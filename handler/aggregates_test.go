@@ -64,15 +64,15 @@ func TestPartitionIsIdleOnlyWhileItIsKnownToBeAtItsEnd(t *testing.T) {
 }
 
 // A source may have the name that a group's partials would have.
-func TestPartialsAreToldFromTheSource(t *testing.T) {
-	list := []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig}, {Topic: "in", Partition: 1}}
+func TestPartialsAndReplaysAreToldFromTheSource(t *testing.T) {
+	list := []model.TopicPartition{{Topic: "in"}, {Topic: partialsOfRig}, {Topic: "g-replay"}, {Topic: "in", Partition: 1}}
 	r := newMergeRig(t, Config{})
-	if source, partials := r.split(list); len(source) != 2 || len(partials) != 1 {
-		t.Errorf("%v and %v", source, partials)
+	if source, replay, partials := r.split(list); len(source) != 2 || len(replay) != 1 || len(partials) != 1 {
+		t.Errorf("%v, %v and %v", source, replay, partials)
 	}
 	r.processor = plain(t)
-	if source, partials := r.split(list); len(source) != 3 || len(partials) != 0 {
-		t.Errorf("without aggregates %v and %v", source, partials)
+	if source, replay, partials := r.split(list); len(source) != 3 || len(replay) != 1 || len(partials) != 0 {
+		t.Errorf("without aggregates %v, %v and %v", source, replay, partials)
 	}
 }
 

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	"data-stream-engine/model"
@@ -128,7 +129,8 @@ func (e *Engine) prepare(ctx context.Context) error {
 }
 
 func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
-	source, partials := e.split(member.Partitions)
+	source, replay, partials := e.split(member.Partitions)
+	events := slices.Concat(source, replay)
 	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
 	if err != nil {
 		return nil, err
@@ -137,16 +139,16 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	if err != nil {
 		return nil, err
 	}
-	workers := make([]*worker, min(e.cfg.Workers, max(len(source), 1)))
+	workers := make([]*worker, min(e.cfg.Workers, max(len(events), 1)))
 	for i := range workers {
-		outbox, err := e.writer.NewOutbox(ctx, source)
+		outbox, err := e.writer.NewOutbox(ctx, events)
 		if err != nil {
 			return nil, err
 		}
 		workers[i] = &worker{processor: e.processor.Clone(), outbox: outbox, links: e.traces != nil}
 	}
-	positions := make(map[model.TopicPartition]model.Position, len(source))
-	for _, tp := range source {
+	positions := make(map[model.TopicPartition]model.Position, len(events))
+	for _, tp := range events {
 		positions[tp] = start.Positions[tp]
 	}
 	stream, err := e.ports.Source.Open(ctx, positions)
@@ -166,17 +168,20 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	return r, nil
 }
 
-// split tells the partitions of the source from those of the partials topic.
-func (e *Engine) split(all []model.TopicPartition) (source, partials []model.TopicPartition) {
+// split tells the partitions of the source, of the replay topic and of the partials topic apart.
+func (e *Engine) split(all []model.TopicPartition) (source, replay, partials []model.TopicPartition) {
 	derived, ok := e.processor.Derived()
 	for _, tp := range all {
-		if ok && tp.Topic == derived.Partials {
+		switch {
+		case ok && tp.Topic == derived.Partials:
 			partials = append(partials, tp)
-		} else {
+		case tp.Topic == e.processor.ReplayTopic():
+			replay = append(replay, tp)
+		default:
 			source = append(source, tp)
 		}
 	}
-	return source, partials
+	return source, replay, partials
 }
 
 // decide does what the class of an error asks for; nothing else does. It tells whether to join the group again. It waits

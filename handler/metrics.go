@@ -45,6 +45,7 @@ type Metrics struct {
 	lost         prometheus.Counter
 	fenced       prometheus.Counter
 	late         prometheus.Counter
+	replayed     prometheus.Counter
 	windowMetrics
 
 	mu     sync.Mutex
@@ -75,6 +76,7 @@ func NewMetrics(group, version string) *Metrics {
 	m.filtered = events.WithLabelValues("filtered")
 	m.deadLetters = events.WithLabelValues("dead_letter")
 	m.late = events.WithLabelValues("late")
+	m.replayed = counter(r, "stream_engine_replayed_total", "Dead letters that were replayed; what became of them is counted like any event. One that only fed the aggregates that it had missed has no outcome.")
 	m.windowMetrics = newWindowMetrics(r)
 	for _, outcome := range []string{TransactionCommitted, TransactionAborted, TransactionUnknown} {
 		m.transactions.WithLabelValues(outcome) // there from the start, with 0
@@ -99,6 +101,7 @@ func (m *Metrics) Batch(r model.Result, took time.Duration) {
 	m.filtered.Add(float64(r.Filtered))
 	m.deadLetters.Add(float64(r.DeadLetters))
 	m.late.Add(float64(r.Late))
+	m.replayed.Add(float64(r.Replayed))
 	m.lateEvents.Add(float64(r.Late))
 	m.batch.Observe(took.Seconds())
 	m.mu.Lock()

@@ -23,8 +23,9 @@ type refusals struct {
 func (c *committer) produce(ctx context.Context, parcel model.Parcel) error {
 	refused, err := parcel.Produce(ctx)
 	for len(refused) > 0 && err == nil {
+		by := c.refusing(refused)
 		for i := range refused {
-			if err := c.bury(ctx, &refused[i]); err != nil {
+			if err := c.bury(ctx, &refused[i], by); err != nil {
 				return err
 			}
 		}
@@ -33,8 +34,20 @@ func (c *committer) produce(ctx context.Context, parcel model.Parcel) error {
 	return err
 }
 
-func (c *committer) bury(ctx context.Context, r *model.Refused) error {
-	at := model.Origin{TopicPartition: model.TopicPartition{Topic: r.Record.Topic, Partition: r.Record.Partition}, Offset: r.Record.Offset}
+// refusing are the outputs that refuse each event. All records of one event are in one parcel, so that none is left out.
+func (c *committer) refusing(refused []model.Refused) map[model.Origin][]string {
+	by := map[model.Origin][]string{}
+	for i := range refused {
+		r := &refused[i]
+		if at, ok := r.Origin(); ok && r.Topic != c.processor.Topics()[model.DeadLetters] && !slices.Contains(by[at], r.Topic) {
+			by[at] = append(by[at], r.Topic)
+		}
+	}
+	return by
+}
+
+func (c *committer) bury(ctx context.Context, r *model.Refused, by map[model.Origin][]string) error {
+	at, _ := r.Origin()
 	if derived, ok := c.processor.Derived(); ok && slices.Contains(derived.List(), r.Topic) {
 		return &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: r.Topic, Err: r.Err,
 			Hint: fmt.Sprintf("a record of %d bytes; without it aggregates would count wrong, so nothing goes on: raise the topic's max.message.bytes", len(r.Record.Value))}
@@ -55,7 +68,7 @@ func (c *committer) bury(ctx context.Context, r *model.Refused) error {
 	c.refused.events++
 	why := model.Reason{Stage: model.StageProduce, Code: refusalCode(r.Err), Message: r.Err.Error()}
 	err := c.ports.Source.Lookup(ctx, at, func(m *model.Message) error {
-		c.processor.DeadLetter(c.outbox, m, why, time.Now())
+		c.processor.Refused(c.outbox, m, by[at], why, time.Now())
 		return nil
 	})
 	if model.ClassOf(err) == model.DataLost {
@@ -75,7 +88,7 @@ var shortenTo = [...]int{100_000, 10_000, 1_000}
 // and the headers of its event, at last with nothing but the reasons.
 func (c *committer) shorten(r *model.Refused) error {
 	m, size := r.Record, len(r.Record.Value)
-	own := reasons(m.Headers)
+	_, own := model.SplitLetter(m.Headers)
 	switch i := slices.IndexFunc(shortenTo[:], func(n int) bool { return n < size }); {
 	case i >= 0:
 		m.Value = m.Value[:shortenTo[i]]
@@ -96,22 +109,6 @@ func (c *committer) shorten(r *model.Refused) error {
 	}
 	c.outbox.Close(append(value, m.Value...), m.Headers)
 	return nil
-}
-
-// reasons are the headers that a dead letter has besides those of its event. They stand behind those, so that of each
-// name the last one is ours.
-func reasons(headers []model.Header) []model.Header {
-	var own []model.Header
-	for _, name := range []string{service.HeaderTopic, service.HeaderPartition, service.HeaderOffset, service.HeaderPipeline, service.HeaderStage, service.HeaderCode,
-		service.HeaderMessage, service.HeaderFailedAt, service.HeaderTruncated, service.HeaderLastOffset, service.HeaderLateFor} {
-		for _, h := range slices.Backward(headers) {
-			if named(name)(h) {
-				own = append(own, h)
-				break
-			}
-		}
-	}
-	return own
 }
 
 func named(name string) func(model.Header) bool {

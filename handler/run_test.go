@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"data-stream-engine/model"
-	"data-stream-engine/service"
 )
 
 // listed are Records over a list.
@@ -149,19 +147,6 @@ func TestRefusalsHaveShortNames(t *testing.T) {
 	}
 	if got := refusalCode(errors.New("no code")); got != "refused" {
 		t.Error(got)
-	}
-}
-
-// A message may have headers with the names that a dead letter uses, as one that was replayed has.
-func TestReasonsAreTheLastHeadersOfTheirNames(t *testing.T) {
-	h := func(key, value string) model.Header { return model.Header{Key: []byte(key), Value: []byte(value)} }
-	got := reasons([]model.Header{h(service.HeaderTopic, "old"), h("trace", "x"), h(service.HeaderCode, "old"), h(service.HeaderTopic, "new"), h(service.HeaderCode, "new"), h(service.HeaderTruncated, "7")})
-	var text []string
-	for _, x := range got {
-		text = append(text, string(x.Key)+"="+string(x.Value))
-	}
-	if want := []string{service.HeaderTopic + "=new", service.HeaderCode + "=new", service.HeaderTruncated + "=7"}; !slices.Equal(text, want) {
-		t.Errorf("%v", text)
 	}
 }
 

@@ -30,7 +30,7 @@ func (r *run) spread(fetched *model.Fetch) error {
 	}
 	load := make(map[*worker]int, len(r.workers))
 	give := func(w *worker, p *model.FetchedPartition) {
-		w.parts = append(w.parts, &reading{FetchedPartition: p, source: r.source(p.TopicPartition)})
+		w.parts = append(w.parts, &reading{FetchedPartition: p, source: r.source(p.TopicPartition), again: p.Topic == r.processor.ReplayTopic()})
 		load[w] += p.Bytes
 	}
 	var free []*model.FetchedPartition

@@ -27,7 +27,8 @@ type worker struct {
 // reading is a fetched partition of which a part may have been read.
 type reading struct {
 	*model.FetchedPartition
-	source  *aggregate.Source // nil: the pipeline has no aggregates
+	source  *aggregate.Source // nil: the pipeline has no aggregates, or it is a partition of the replay topic
+	again   bool              // it is one: its timestamps say nothing of how long an event took
 	records model.Records     // nil before it has begun
 	events  bool              // there were some
 	ended   bool
@@ -101,7 +102,9 @@ func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	w.did.result.Add(result)
 	p.events = p.events || result.Consumed > 0
 	w.did.bytes += s.bytes - next.room
-	w.did.oldest = older(w.did.oldest, next.oldest)
+	if !p.again {
+		w.did.oldest = older(w.did.oldest, next.oldest)
+	}
 	w.did.err = next.err
 	s.records, s.bytes = s.records-result.Consumed, next.room
 	p.ended = !next.full()

@@ -112,6 +112,9 @@ func New(cfg Config, calls Caller, topics Topics, observer Observer, log zerolog
 	}
 }
 
+// Subscribe says which topics the member shares in instead of those of its Config. It is called before Join.
+func (m *Member) Subscribe(topics []string) { m.cfg.Topics = topics }
+
 // Err tells why Assignment.Ended was closed, and is nil as long as it is open. Its class is Rejoin for a rebalance,
 // Fenced when the group went on without this member or its session must have expired, and Replaced when another
 // process joined with its instance id. A rebalance that is drained for too long turns from Rejoin into Fenced.

@@ -86,6 +86,7 @@ func (st *Stream) Beside(name string) *Stream {
 	other.DeadLetters = other.Group + "-dead-letter"
 	other.Client.CreateTopic(st.t, other.Output, st.OutputPartitions)
 	other.Client.CreateTopic(st.t, other.DeadLetters, 2)
+	other.Client.CreateTopic(st.t, other.Group+"-replay", other.Partitions)
 	other.Env = st.Env.With(Env{"KAFKA_GROUP_ID": other.Group, "KAFKA_OUTPUT_TOPIC": other.Output})
 	return &other
 }

@@ -69,6 +69,7 @@ func (s *Suite) NewStream(t testing.TB, shapes ...Shape) *Stream {
 		st.Client.CreateTopic(t, st.Source, made.partitions, made.sourceConfigs...)
 		st.Client.CreateTopic(t, st.Output, made.output, made.outputConfigs...)
 		st.Client.CreateTopic(t, st.DeadLetters, 2)
+		st.Client.CreateTopic(t, st.Group+"-replay", made.partitions)
 	}
 	st.Env = Env{
 		"KAFKA_BOOTSTRAP_SERVERS": s.Cluster.Bootstrap[0], "KAFKA_GROUP_ID": st.Group,
