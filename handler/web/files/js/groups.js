@@ -1,6 +1,6 @@
 // The table of the groups of one aggregate: one window of each, the one before, and a line of the last ones.
 import { h, text, fill, refill, keyed, forget, icon } from './dom.js';
-import { NONE, at, clock, measure, now, num, span } from './format.js';
+import { NONE, at, clock, measure, num, span } from './format.js';
 import { cut, spark } from './chart.js';
 
 // A value of a group as text. What the event did not have is not the text "null".
@@ -10,7 +10,8 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 export const isOdd = (store, a, name, group, start) => store.anomalies.some((x) => x.aggregate === a.name && x.anomaly.measure === name && at(x.window.start) === start && same(x.group, group));
 
 // The rows with their windows put on one scale of starts, null where a group had no event. Sessions have no common scale.
-export function aligned(data, a) {
+// Event time has come as far as `passed`.
+export function aligned(data, a, passed) {
   const keys = new Map();
   const rows = data.rows.map((r) => {
     const windows = r.windows.map((w) => ({ ...w, start: at(w.start), end: at(w.end) }));
@@ -32,7 +33,7 @@ export function aligned(data, a) {
   }
   // From the first window that is not final in any row on, nothing is; windows that event time has not passed are filling.
   const whole = starts.findIndex((_, i) => rows.some((r) => r.slots[i] && !r.slots[i].final));
-  const filling = session ? 0 : starts.filter((start) => start + a.window.size_seconds * 1000 > now() - 1000).length;
+  const filling = session ? 0 : starts.filter((start) => start + a.window.size_seconds * 1000 > passed).length;
   const partial = Math.max(whole < 0 ? 0 : starts.length - whole, filling);
   return { ...data, rows, starts, partial, filling };
 }
@@ -102,16 +103,19 @@ export class GroupTable {
   make(r) {
     const group = (v) => h('th', { scope: 'row', class: `col-group${v === null || v === '' ? ' absent' : ''}`, title: v === null ? 'the events did not have it' : shown(v), text: shown(v) });
     const names = this.a.group_by.length ? this.a.group_by.map((g) => group(r.group[g] ?? null)) : [h('th', { scope: 'row', text: 'all events' })];
+    const swatch = h('span.swatch');
+    names[0].prepend(swatch);
     const measures = this.a.measures.map((m) => h('td', { class: m.kind === 'number' ? 'num n' : `n col-${m.kind}` }));
     const before = h('td.num.n.muted.col-before');
     const line = h('td.col-spark');
     const end = h('td.col-state');
     const tr = h('tr', names, measures.map((td, i) => [td, this.a.measures[i].name === this.chosen && before]), this.chosen && line, end);
-    return Object.assign(tr, { parts: { measures, before, line, end } });
+    return Object.assign(tr, { parts: { swatch, measures, before, line, end } });
   }
 
   update(tr, r) {
-    const { measures, before, line, end } = tr.parts;
+    const { swatch, measures, before, line, end } = tr.parts;
+    swatch.className = `swatch tone-${this.given.get(r.key) || 'none'}`;
     const { data } = this;
     const last = r.slots.length - 1;
     const i = this.picked === null || this.session ? last : data.starts.indexOf(this.picked);

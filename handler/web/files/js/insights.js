@@ -1,7 +1,7 @@
 // Live windows of each aggregate: which one is open, its chart over windows, and its table of groups. Asked for once a
 // second while it is in view, less often when the answer takes long.
 import { $, h, text, attr, fill, refill, icon } from './dom.js';
-import { NONE, at, dur, length, measure, minute, clock, now, num, plural, span } from './format.js';
+import { at, dur, length, measure, minute, clock, now, num, plural, span } from './format.js';
 import { api, sentence } from './api.js';
 import { LineChart } from './chart.js';
 import { GroupTable, aligned, groupName, isOdd, numeric } from './groups.js';
@@ -42,6 +42,8 @@ export function mountInsights(root, { store }) {
   root.append(h('div.section-head', h('h2', { id: 'insights-h', text: 'Insights' }), note), anomalies.el, split, none);
   new IntersectionObserver(([e]) => { state.seen = e.isIntersecting; if (state.seen) refresh(); }, { rootMargin: '200px' }).observe(split);
 
+  // How far event time has come: as far as windows have been passed, not as far as the clock has.
+  const passed = () => Math.max(...(store.partitions ? store.partitions.state.map((p) => at(p.watermark)) : []).filter(Boolean), 0) || now() - 1000;
   const aggregate = () => store.pipeline && store.pipeline.aggregates.find((a) => a.name === state.name);
 
   function open(name, searched = '') {
@@ -92,7 +94,7 @@ export function mountInsights(root, { store }) {
     state.busy = false;
     state.again = performance.now() + Math.max(800, 4 * (performance.now() - began));
     state.problem = data.problem || null;
-    if (!data.problem) state.data = aligned(data, a);
+    if (!data.problem) state.data = aligned(data, a, passed());
     render();
   }
 
@@ -168,7 +170,7 @@ export function mountInsights(root, { store }) {
     split.classList.toggle('one', list.length === 1);
     text(note, list.length ? plural(list.length, 'aggregate') : '');
     fill(rail, list.map((a) => h('li', h('button', { 'data-name': a.name, title: a.name, onclick: () => { if (a.name !== state.name) open(a.name); } },
-      h('span.rail-name', a.name), h('span.rail-note.n', NONE)))));
+      h('span.rail-name', a.name), h('span.rail-note.n', describe(a.window).split(',')[0])))));
     fill(railPick, list.map((a) => h('option', { value: a.name, text: a.name })));
     if (!list.length) state.name = null;
     else open(list.some((a) => a.name === state.name) ? state.name : list[0].name);
