@@ -256,7 +256,7 @@ func TestReportTellsWhatHappenedSinceTheLastOne(t *testing.T) {
 	defer cancel()
 	go a.report(ctx, 50*time.Millisecond)
 	time.Sleep(10 * time.Millisecond)
-	a.metrics.Batch(model.Result{Consumed: 5, Forwarded: 2, Outputs: 3, Filtered: 2, DeadLetters: 1}, 0)
+	a.metrics.Batch(model.Result{Consumed: 5, Forwarded: 2, Outputs: 3, Filtered: 2, DeadLetters: 1}, model.Tally{}, 0)
 	p.eventually(t, "a line with the numbers, no partition and so no lag", func() bool { return has(p.err.String(), `"in":5,"out":3,"filtered":2,"dead":1,"per_second"`) })
 	a.metrics.Lag(model.TopicPartition{Topic: "t", Partition: 1}, 7)
 	p.eventually(t, "a line with the lag", func() bool { return has(p.err.String(), `"dead":0,"lag":7`) })

@@ -63,6 +63,15 @@ func (e *Engine) joined(member model.Assignment) {
 			e.forget(number)
 		}
 	}
+	e.watch.seen.joined(len(member.Partitions))
+	e.watch.Merging(partitionsOf(partials))
+}
+
+func partitionsOf(list []model.TopicPartition) (numbers []int32) {
+	for _, tp := range list {
+		numbers = append(numbers, tp.Partition)
+	}
+	return numbers
 }
 
 // forget drops the state of a partition of the partials topic.

@@ -94,10 +94,10 @@ func TestWaitForEventsEndsInTimeForWindows(t *testing.T) {
 
 func TestStandByWaitsForNoWindows(t *testing.T) {
 	w := newWatched(t)
-	w.Restoring(2)
+	w.Restoring(0, 1)
 	w.StandBy()
 	w.requireReady(false)
-	w.Restoring(0)
+	w.Restoring()
 	w.requireReady(true)
 }
 

@@ -125,7 +125,14 @@ func (c *committer) committed(b *batch, started time.Time) {
 	b.result.Outputs -= c.refused.records
 	b.result.Forwarded -= c.refused.events
 	b.result.DeadLetters += c.refused.events
-	c.watch.Metrics.Batch(b.result, b.took)
+	c.processor.TakeTally(&b.tally)
+	for topic, records := range c.refused.topics {
+		b.tally.Output(topic, -records)
+	}
+	if b.merged != nil {
+		b.tally.Add(b.merged.tally)
+	}
+	c.watch.Metrics.Batch(b.result, b.tally, b.took)
 	c.watch.Metrics.Committed(now.Sub(started))
 	if c.cfg.ExactlyOnce {
 		c.watch.Metrics.Transaction(TransactionCommitted)
@@ -133,6 +140,7 @@ func (c *committer) committed(b *batch, started time.Time) {
 	if b.oldest > 0 {
 		c.watch.Metrics.EndToEnd(now.Sub(time.UnixMilli(b.oldest)))
 	}
+	c.watch.seen.committed(now, b.spans)
 	c.watch.Moved(b.result)
 	if b.merged != nil {
 		c.watch.Merged(b.merged.summaries)

@@ -157,7 +157,7 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	}
 	r := &run{
 		Engine: e, member: member, stream: stream, workers: workers, owners: map[model.TopicPartition]*worker{}, stopped: ctx,
-		positions: positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(), windows: windows,
+		positions: positions, faults: map[model.TopicPartition]fault{}, committed: time.Now(), windows: windows, surveyed: newSurvey(),
 		committer: &committer{Engine: e, member: member, processor: e.processor.Clone(), outbox: spare},
 	}
 	r.pending = r.blank()
@@ -222,16 +222,16 @@ func (e *Engine) decide(ctx, work context.Context, ended <-chan struct{}, err er
 		}
 		fallthrough
 	default:
-		e.watch.Failing(err)
-		e.pace.wait(ctx, ended, class)
+		op := e.watch.Failing(err)
+		e.pace.wait(ctx, ended, class, func(d time.Duration) { e.watch.Pausing(op, d) })
 		return false
 	}
 }
 
 // again lets a moment pass before the next transaction: a leader that takes no connection loses one after the other.
 func (e *Engine) again(ctx context.Context, ended <-chan struct{}, err error) (rejoin bool) {
-	e.watch.GivenUp(err)
-	e.pace.wait(ctx, ended, model.Transient)
+	op := e.watch.GivenUp(err)
+	e.pace.wait(ctx, ended, model.Transient, func(d time.Duration) { e.watch.Pausing(op, d) })
 	return false
 }
 
@@ -280,13 +280,14 @@ func (e *Engine) become(identity string) {
 		identity = rand.Text()
 	}
 	e.clean = false
+	e.watch.seen.named(identity)
 	e.writer = e.ports.NewWriter(identity)
 }
 
 // standBy waits without partitions: there are more instances than partitions.
 func (e *Engine) standBy(ctx context.Context, member model.Assignment) error {
 	e.watch.StandBy()
-	e.watch.Restoring(0)
+	e.watch.Restoring()
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
 	for {

@@ -64,6 +64,7 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 // consume lives through one assignment, batch by batch, until the group takes it back, the engine stops, or something
 // fails. What was processed by then is handed to the committer.
 func (r *run) consume(ctx context.Context) error {
+	r.survey(time.Now())
 	for {
 		fetched, err := r.fetch(ctx)
 		if err != nil {
@@ -79,6 +80,7 @@ func (r *run) consume(ctx context.Context) error {
 		if err := r.tell(); err != nil {
 			return err
 		}
+		r.survey(time.Now())
 	}
 }
 
@@ -150,6 +152,8 @@ func (r *run) add(w *worker) error {
 	r.pending.add(&w.did)
 	for _, p := range w.did.touched {
 		r.owners[p.TopicPartition] = w
+		r.surveyed.read(p.TopicPartition, p.read, time.Now())
+		p.read = 0
 		if p.events && p.source != nil { // markers of other people's transactions are none
 			r.windows.announcer.Read(p.source, time.Now())
 		}
@@ -206,6 +210,9 @@ func (r *run) commit() error {
 	r.open, r.committed = false, time.Now()
 	done := r.pending
 	r.pending = r.blank()
+	for _, w := range r.workers {
+		w.processor.TakeTally(&done.tally)
+	}
 	parcel := r.close(&done, r.take())
 	done.trace.handed(&done)
 	return r.hand(step{records: done.result.Consumed + done.merged.size(), parcel: parcel, commit: &done})

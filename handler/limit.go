@@ -61,8 +61,9 @@ const (
 	operatorMax = 30 * time.Second
 )
 
-// wait pauses, but not beyond the end of the assignment: its group waits for this member to join again.
-func (p *pace) wait(ctx context.Context, ended <-chan struct{}, class model.Class) {
+// wait pauses, but not beyond the end of the assignment: its group waits for this member to join again. It tells how long
+// before.
+func (p *pace) wait(ctx context.Context, ended <-chan struct{}, class model.Class, tell func(time.Duration)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	onClose(ctx, ended, cancel)
@@ -71,7 +72,9 @@ func (p *pace) wait(ctx context.Context, ended <-chan struct{}, class model.Clas
 		b = &p.operator
 		b.Min, b.Max = operatorMin, operatorMax
 	}
-	_ = b.Wait(ctx) // an ended ctx is noticed by the caller's loop
+	pause := b.Next()
+	tell(pause)
+	_ = utils.Sleep(ctx, pause) // an ended ctx is noticed by the caller's loop
 }
 
 func (p *pace) reset() {

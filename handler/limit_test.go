@@ -75,7 +75,7 @@ func TestLimitShrinksFromWhatTheTransactionHeld(t *testing.T) {
 // took is how long a pause was.
 func (p *pace) took(ctx context.Context, ended <-chan struct{}, class model.Class) time.Duration {
 	began := time.Now()
-	p.wait(ctx, ended, class)
+	p.wait(ctx, ended, class, func(time.Duration) {})
 	return time.Since(began)
 }
 
@@ -85,7 +85,7 @@ func longest(t *testing.T, n int, class model.Class) (most time.Duration) {
 	for range 300 {
 		var p pace
 		for range n - 1 {
-			p.wait(t.Context(), nil, class)
+			p.wait(t.Context(), nil, class, func(time.Duration) {})
 		}
 		most = max(most, p.took(t.Context(), nil, class))
 	}
@@ -114,8 +114,8 @@ func TestPauseBeginsAnewAfterASuccess(t *testing.T) {
 		var p pace
 		for range 100 {
 			for range 20 {
-				p.wait(t.Context(), nil, model.Transient)
-				p.wait(t.Context(), nil, model.Unauthorized)
+				p.wait(t.Context(), nil, model.Transient, func(time.Duration) {})
+				p.wait(t.Context(), nil, model.Unauthorized, func(time.Duration) {})
 			}
 			p.reset()
 			if got := p.took(t.Context(), nil, model.Transient); got > 50*time.Millisecond {
@@ -134,7 +134,7 @@ func TestPauseEndsWithTheAssignmentAndWithTheEngine(t *testing.T) {
 		for range 20 {
 			var p pace
 			for range 10 {
-				p.wait(t.Context(), nil, model.Unauthorized)
+				p.wait(t.Context(), nil, model.Unauthorized, func(time.Duration) {})
 			}
 			ended := make(chan struct{})
 			time.AfterFunc(100*time.Millisecond, func() { close(ended) })

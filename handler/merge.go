@@ -60,6 +60,7 @@ type merged struct {
 	positions map[model.TopicPartition]model.Position
 	summaries map[int32]aggregate.Summary
 	records   int
+	tally     model.Tally
 }
 
 // newMerger prepares the merger of an assignment. State of partitions that this instance has had before is kept when the
@@ -94,9 +95,16 @@ func (m *merger) start(ctx context.Context) {
 		m.forget(number)
 		missing = append(missing, p)
 	}
-	m.watch.Restoring(len(missing))
+	m.watch.Restoring(numbers(missing)...)
 	m.work.Go(func() { m.restore(ctx, missing) })
 	m.work.Go(func() { m.run(ctx) })
+}
+
+func numbers(parts []*merging) (list []int32) {
+	for _, p := range parts {
+		list = append(list, p.Partition)
+	}
+	return list
 }
 
 // halt ends merging. What was merged stays in the engine's state, which the next run holds against what is committed.
@@ -145,7 +153,7 @@ func (m *merger) run(ctx context.Context) {
 }
 
 func (m *merger) adopt(p *merging) {
-	m.watch.Restored()
+	m.watch.Restored(p.Partition)
 	m.parts[p.Partition] = p
 }
 

@@ -28,6 +28,7 @@ func (m *merger) commit(now time.Time) {
 		p.position.Note.Sequence = p.state.Next()
 		out.positions[p.TopicPartition] = p.position
 	}
+	m.processor.TakeTally(&out.tally)
 	m.watch.Windows(m.states())
 	if len(out.positions) == 0 {
 		return

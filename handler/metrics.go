@@ -23,6 +23,7 @@ const (
 // Totals are the sums since the start, for the log.
 type Totals struct {
 	model.Result
+	Tally      model.Tally
 	Partitions int   // whose lag is known: those of this instance
 	Lag        int64 // messages behind, over these
 }
@@ -47,9 +48,11 @@ type Metrics struct {
 	late         prometheus.Counter
 	replayed     prometheus.Counter
 	windowMetrics
+	wayMetrics
 
 	mu     sync.Mutex
 	totals model.Result
+	tally  model.Tally
 	behind map[model.TopicPartition]int64
 }
 
@@ -71,6 +74,7 @@ func NewMetrics(group, version string) *Metrics {
 		lost:       counter(r, "stream_engine_records_lost_total", "Messages that the broker had deleted before they were read."),
 		fenced:     counter(r, "stream_engine_instance_fenced_total", "Times that another process with the same INSTANCE_ID took this one's place."),
 	}
+	m.wayMetrics = newWayMetrics(r)
 	events := counters(r, "stream_engine_events_total", "Events by what became of them.", "outcome")
 	m.forwarded = events.WithLabelValues("forwarded")
 	m.filtered = events.WithLabelValues("filtered")
@@ -94,9 +98,9 @@ func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 // Registerer takes the metrics of parts that have their own.
 func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
 
-// Batch counts the fates of the events of one batch that is now final - committed, with exactly once - and the time
-// that processing them took.
-func (m *Metrics) Batch(r model.Result, took time.Duration) {
+// Batch counts the fates of the events of one batch that is now final - committed, with exactly once - which ways they
+// went, and the time that processing them took.
+func (m *Metrics) Batch(r model.Result, ways model.Tally, took time.Duration) {
 	m.forwarded.Add(float64(r.Forwarded))
 	m.filtered.Add(float64(r.Filtered))
 	m.deadLetters.Add(float64(r.DeadLetters))
@@ -104,8 +108,10 @@ func (m *Metrics) Batch(r model.Result, took time.Duration) {
 	m.replayed.Add(float64(r.Replayed))
 	m.lateEvents.Add(float64(r.Late))
 	m.batch.Observe(took.Seconds())
+	m.ways(ways)
 	m.mu.Lock()
 	m.totals.Add(r)
+	m.tally.Add(ways)
 	m.mu.Unlock()
 }
 
@@ -152,7 +158,7 @@ func (m *Metrics) Fenced() { m.fenced.Inc() }
 func (m *Metrics) Totals() Totals {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := Totals{Result: m.totals, Partitions: len(m.behind)}
+	t := Totals{Result: m.totals, Tally: m.tally.Clone(), Partitions: len(m.behind)}
 	for _, n := range m.behind {
 		t.Lag += n
 	}

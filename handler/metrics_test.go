@@ -28,8 +28,8 @@ func family(t *testing.T, m *Metrics, name string) *dto.MetricFamily {
 
 func TestBatchesAreCountedByOutcome(t *testing.T) {
 	m := NewMetrics("g", "v1")
-	m.Batch(model.Result{Consumed: 10, Forwarded: 6, Filtered: 3, DeadLetters: 1, Outputs: 7}, 2*time.Millisecond)
-	m.Batch(model.Result{Consumed: 5, Forwarded: 5, Outputs: 5}, time.Millisecond)
+	m.Batch(model.Result{Consumed: 10, Forwarded: 6, Filtered: 3, DeadLetters: 1, Outputs: 7}, model.Tally{}, 2*time.Millisecond)
+	m.Batch(model.Result{Consumed: 5, Forwarded: 5, Outputs: 5}, model.Tally{}, time.Millisecond)
 	want := map[string]float64{"forwarded": 11, "filtered": 3, "dead_letter": 1}
 	for _, metric := range family(t, m, "stream_engine_events_total").GetMetric() {
 		outcome := metric.GetLabel()[0].GetValue()
@@ -99,7 +99,7 @@ func TestReadinessAndMetricsTakeConcurrentUse(t *testing.T) {
 			for n := range 200 {
 				tp := model.TopicPartition{Topic: "t", Partition: int32(i)}
 				m.Lag(tp, int64(n))
-				m.Batch(model.Result{Consumed: 1}, 0)
+				m.Batch(model.Result{Consumed: 1}, model.Tally{}, 0)
 				m.Totals()
 				m.DropLag(tp)
 				r.Set("broker", "away")

@@ -13,8 +13,9 @@ import (
 
 // refusals are the records of one transaction that the broker took in no form.
 type refusals struct {
-	records int // of the outputs, dead letters aside
-	events  int // whose dead letter counts instead of what was to be forwarded
+	records int            // of the outputs, dead letters aside
+	topics  map[string]int // these by topic
+	events  int            // whose dead letter counts instead of what was to be forwarded
 	seen    map[model.Origin]bool
 }
 
@@ -58,6 +59,10 @@ func (c *committer) bury(ctx context.Context, r *model.Refused, by map[model.Ori
 		return c.shorten(r)
 	}
 	c.refused.records++
+	if c.refused.topics == nil {
+		c.refused.topics = map[string]int{}
+	}
+	c.refused.topics[r.Topic]++
 	if c.refused.seen[at] {
 		return nil // another output of the same event was refused before: one dead letter is enough
 	}

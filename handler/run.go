@@ -32,6 +32,7 @@ type run struct {
 	deadline  time.Time     // by which they are to be
 	committed time.Time     // when the last commit was handed over
 	pending   batch
+	surveyed  survey
 }
 
 // batch is what one transaction holds: what became of its messages, and where it leaves their partitions.
@@ -40,6 +41,8 @@ type batch struct {
 	bytes     int
 	took      time.Duration // spent processing
 	oldest    int64         // timestamp of its oldest message, milliseconds
+	spans     []span        // the timestamps of all
+	tally     model.Tally
 	started   time.Time
 	positions map[model.TopicPartition]model.Position
 	merged    *merged     // that goes with it; nil: none
@@ -62,6 +65,7 @@ func (b *batch) add(did *deed) {
 	b.result.Add(did.result)
 	b.bytes += did.bytes
 	b.oldest = older(b.oldest, did.oldest)
+	b.spans = join(b.spans, did.spans)
 	b.trace.linked(did.links)
 }
 

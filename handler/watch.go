@@ -33,6 +33,7 @@ type Watch struct {
 	Progress  *Progress
 	log       zerolog.Logger
 	windows   windowWatch
+	seen      *observer
 	traces    *traces // nil: nobody traces
 
 	mu       sync.Mutex
@@ -52,12 +53,15 @@ const (
 type trouble struct {
 	since, logged time.Time
 	times         int
+	lasting       bool // long enough to be worth a person's attention
+	err           error
+	next          time.Time // when it is tried again; zero: not known
 }
 
 // NewWatch returns a Watch over the given parts.
 func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log zerolog.Logger) *Watch {
 	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{},
-		windows: newWindowWatch()}
+		windows: newWindowWatch(), seen: newObserver()}
 }
 
 // Retrying says that an operation failed and is tried again. Trying counts as progress: a broker that is away is no
@@ -85,12 +89,22 @@ func (w *Watch) Retrying(op string, err error) {
 	if tell {
 		t.logged = now
 	}
+	t.lasting, t.err, t.next = t.lasting || lasting, err, time.Time{}
 	w.mu.Unlock()
 	if lasting {
 		w.Readiness.Set(ConditionBroker, err.Error())
 	}
 	if tell {
 		w.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Stringer("for", since.Round(time.Millisecond)).Msg("failed, trying again")
+	}
+}
+
+// Pausing says how long it is until an operation that failed is tried again.
+func (w *Watch) Pausing(op string, pause time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.troubles[op]; t != nil {
+		t.next = time.Now().Add(pause)
 	}
 }
 
@@ -129,21 +143,24 @@ func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
 }
 
 // Failing says that nothing goes on, because of an error that the engine cannot mend by itself.
-func (w *Watch) Failing(err error) {
-	w.GivenUp(err)
+func (w *Watch) Failing(err error) (op string) {
+	op = w.GivenUp(err)
 	w.Readiness.Set(ConditionBroker, err.Error())
+	return op
 }
 
-// GivenUp says that what was begun came to nothing and is tried again. Only when that goes on is the instance not ready.
-func (w *Watch) GivenUp(err error) {
+// GivenUp says that what was begun came to nothing and is tried again. Only when that goes on is the instance not ready. It
+// returns the operation that stands for it.
+func (w *Watch) GivenUp(err error) (op string) {
 	w.mu.Lock()
-	op := starting
+	op = starting
 	if w.working {
 		op = moving
 	}
 	w.working = false
 	w.mu.Unlock()
 	w.Retrying(op, err)
+	return op
 }
 
 // passes tells of what may be over in a moment.

@@ -20,8 +20,9 @@ const ConditionAggregates = "aggregates"
 // windowWatch is what Watch knows of windows. It is safe for concurrent use.
 type windowWatch struct {
 	mu         sync.Mutex
-	restoring  int
-	polling    bool // the last attempt to read partials failed
+	restore    restoration
+	merging    map[int32]MergeState // that this instance has
+	polling    bool                 // the last attempt to read partials failed
 	held       map[int32]held
 	highlights map[int32][]aggregate.Highlight
 	inexact    bool
@@ -36,7 +37,7 @@ type held struct {
 }
 
 func newWindowWatch() windowWatch {
-	return windowWatch{held: map[int32]held{}, highlights: map[int32][]aggregate.Highlight{}, counts: map[int32]aggregate.Counts{}}
+	return windowWatch{merging: map[int32]MergeState{}, held: map[int32]held{}, highlights: map[int32][]aggregate.Highlight{}, counts: map[int32]aggregate.Counts{}}
 }
 
 // repeats says that events may be read again that have counted.
@@ -46,11 +47,34 @@ func (w *Watch) repeats() {
 	w.windows.repeats = true
 }
 
-// Restoring says that the state of so many partitions has to be read before their windows go on.
-func (w *Watch) Restoring(partitions int) {
+// Merging says which partitions of the partials this instance has from now on.
+func (w *Watch) Merging(partitions []int32) {
 	w.windows.mu.Lock()
-	w.windows.restoring = partitions
+	defer w.windows.mu.Unlock()
+	before := w.windows.merging
+	w.windows.merging = map[int32]MergeState{}
+	for _, number := range partitions {
+		state, known := before[number]
+		if !known {
+			state = MergeState{Partition: number, Watermark: aggregate.NoWatermark}
+		}
+		w.windows.merging[number] = state
+	}
+}
+
+// Restoring says that the state of partitions has to be read before their windows go on.
+func (w *Watch) Restoring(partitions ...int32) {
+	w.windows.mu.Lock()
+	w.windows.restore = restoration{total: len(partitions), left: map[int32]float64{}, began: time.Now()}
+	for _, number := range partitions {
+		w.windows.restore.left[number] = 0
+	}
 	w.windows.mu.Unlock()
+	w.unrestored(len(partitions))
+}
+
+// unrestored makes known how many partitions are to be restored.
+func (w *Watch) unrestored(partitions int) {
 	if partitions == 0 {
 		w.Readiness.Clear(ConditionRestored)
 		return
@@ -59,11 +83,13 @@ func (w *Watch) Restoring(partitions int) {
 }
 
 // Restored says that one of them has been.
-func (w *Watch) Restored() {
+func (w *Watch) Restored(partition int32) {
 	w.windows.mu.Lock()
-	left := max(w.windows.restoring-1, 0)
+	delete(w.windows.restore.left, partition)
+	w.windows.restore.err = ""
+	left := len(w.windows.restore.left)
 	w.windows.mu.Unlock()
-	w.Restoring(left)
+	w.unrestored(left)
 }
 
 // RestoreProgress is for a restore to say how far it is. The log hears of one that takes long.
@@ -71,11 +97,22 @@ func (w *Watch) RestoreProgress(partition int32) func(done, end int64) {
 	last := time.Now()
 	return func(done, end int64) {
 		w.Progress.Made()
+		w.windows.restoring(partition, done, end)
 		w.Readiness.Set(ConditionRestored, fmt.Sprintf("the windows of partition %d are being restored: offset %d of %d; events are processed meanwhile", partition, done, end))
 		if time.Since(last) >= repeatLog {
 			last = time.Now()
 			w.log.Info().Int32("partition", partition).Int64("offset", done).Int64("end", end).Msg("restoring windows")
 		}
+	}
+}
+
+// restoring notes how much of a partition is restored.
+func (w *windowWatch) restoring(partition int32, done, end int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, waits := w.restore.left[partition]; waits && end > 0 {
+		w.restore.left[partition] = min(float64(done)/float64(end), 1)
+		w.restore.err = ""
 	}
 }
 
@@ -91,6 +128,9 @@ func (w *Watch) RestoredOne(partition int32, groups, records, bytes int, took ti
 
 // RestoreFailed says that state cannot be used.
 func (w *Watch) RestoreFailed(partition int32, err error) {
+	w.windows.mu.Lock()
+	w.windows.restore.err = err.Error()
+	w.windows.mu.Unlock()
 	w.Readiness.Set(ConditionRestored, err.Error())
 	w.log.Error().Int32("partition", partition).Err(err).Msg("cannot restore windows: insights of this partition stand still, events are processed")
 }
@@ -160,7 +200,18 @@ func (w *Watch) waiting() {
 func (w *Watch) Windows(parts map[int32]*aggregate.Partition) {
 	for number, p := range parts {
 		w.Metrics.windows(number, p)
+		w.windows.merged(number, p)
 		w.counted(number, p)
+	}
+}
+
+// merged notes how a partition is.
+func (w *windowWatch) merged(number int32, p *aggregate.Partition) {
+	state := MergeState{Partition: number, Watermark: p.Watermark(), Open: p.Open(), Groups: p.Groups(), Restored: 1}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, has := w.merging[number]; has {
+		w.merging[number] = state
 	}
 }
 
@@ -190,6 +241,9 @@ func (w *Watch) DropWindows(number int32) {
 	w.windows.mu.Lock()
 	delete(w.windows.counts, number)
 	delete(w.windows.highlights, number)
+	if _, has := w.windows.merging[number]; has {
+		w.windows.merging[number] = MergeState{Partition: number, Watermark: aggregate.NoWatermark}
+	}
 	_, was := w.windows.held[number]
 	delete(w.windows.held, number)
 	w.windows.mu.Unlock()

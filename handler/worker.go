@@ -31,6 +31,7 @@ type reading struct {
 	again   bool              // it is one: its timestamps say nothing of how long an event took
 	records model.Records     // nil before it has begun
 	events  bool              // there were some
+	read    int               // of them in this round
 	ended   bool
 }
 
@@ -39,6 +40,7 @@ type deed struct {
 	result  model.Result
 	bytes   int
 	oldest  int64 // timestamp of the oldest message, milliseconds
+	spans   []span
 	touched []*reading
 	links   []string // traceparent of sampled messages
 	err     error    // of begin
@@ -67,7 +69,7 @@ func round(workers []*worker, s share, begin func() error) {
 }
 
 func (w *worker) work(s share, begin func() error) {
-	w.did = deed{touched: w.did.touched[:0]}
+	w.did = deed{touched: w.did.touched[:0], spans: w.did.spans[:0]}
 	for len(w.parts) > 0 && w.did.err == nil && !w.full(s) {
 		p := w.parts[0]
 		if p.records == nil {
@@ -100,7 +102,10 @@ func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	w.processor.From(p.source)
 	result := w.processor.Process(&next, w.outbox, time.Now())
 	w.did.result.Add(result)
-	p.events = p.events || result.Consumed > 0
+	if result.Consumed > 0 {
+		p.events, p.read = true, p.read+result.Consumed
+		w.did.spans = append(w.did.spans, span{next.oldest, next.newest, result.Consumed})
+	}
 	w.did.bytes += s.bytes - next.room
 	if !p.again {
 		w.did.oldest = older(w.did.oldest, next.oldest)
@@ -125,6 +130,7 @@ type bounded struct {
 	left   int   // messages
 	room   int   // bytes; the last message may go beyond
 	oldest int64 // timestamp
+	newest int64
 	begin  func() error
 	err    error // of begin
 }
@@ -142,6 +148,7 @@ func (b *bounded) Next(m *model.Message) bool {
 	if b.oldest == 0 || m.Timestamp < b.oldest {
 		b.oldest = m.Timestamp
 	}
+	b.newest = max(b.newest, m.Timestamp)
 	return true
 }
 

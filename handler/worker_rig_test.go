@@ -25,6 +25,7 @@ type script struct {
 	tracer  Tracer
 	refused error // what the broker says to every commit
 	end     context.CancelFunc
+	watch   *Watch
 
 	mu      sync.Mutex
 	logs    map[string][]model.Origin // by output topic and partition
@@ -51,11 +52,11 @@ func (s *script) run(cfg Config) error {
 	processor := processorOf(s.t, cmp.Or(s.file, rigPipeline))
 	s.logs = map[string][]model.Origin{}
 	cfg.Group, cfg.ExactlyOnce, cfg.CommitInterval, cfg.TransactionTimeout = "g", true, time.Hour, time.Hour
-	watch := NewWatch(NewMetrics("g", "v"), NewReadiness(), NewProgress(), zerolog.Nop())
+	s.watch = NewWatch(NewMetrics("g", "v"), NewReadiness(), NewProgress(), zerolog.Nop())
 	ports := Ports{Source: source{s}, NewLog: func(string) Log { return memoryLog{&mergeRig{silent: true}} }, Partitions: func(context.Context) (int32, error) { return 5, nil }, NewWriter: func(string) Writer {
 		return Writer{Producer: broker{s}, NewOutbox: func(context.Context, []model.TopicPartition) (Outbox, error) { return &outbox{s: s}, nil }}
 	}}
-	e := NewEngine(cfg, ports, processor, watch, zerolog.Nop())
+	e := NewEngine(cfg, ports, processor, s.watch, zerolog.Nop())
 	if s.tracer != nil {
 		e.TraceWith(s.tracer)
 	}

@@ -31,17 +31,24 @@ type InstanceStatus struct {
 	Ready      bool              `json:"ready"`
 	State      string            `json:"state"` // starting, restoring, reading, standby, paused, away, stopping
 	Waiting    []string          `json:"waiting,omitempty"`
-	Pipeline   string            `json:"pipeline"`       // hash of the file in use
-	LoadedAt   time.Time         `json:"loaded_at"`      // when it was loaded
-	Rates      Rates             `json:"rates"`          // per second, over the last seconds
-	Partitions []PartitionStatus `json:"partitions"`     // of the source that it has
-	Merging    []MergeStatus     `json:"merging"`        // partitions of the partials that it has
-	Inexact    bool              `json:"inexact"`        // counts may be off: offsets were moved from outside
-	LastCommit *time.Time        `json:"last_commit_at"` // nil: none yet
+	Pipeline   string            `json:"pipeline"`             // hash of the file in use
+	LoadedAt   time.Time         `json:"loaded_at"`            // when it was loaded
+	Rates      Rates             `json:"rates"`                // per second, over the last seconds
+	Partitions []PartitionStatus `json:"partitions"`           // of the source that it has
+	Merging    []MergeStatus     `json:"merging"`              // partitions of the partials that it has
+	Inexact    bool              `json:"inexact"`              // counts may be off: offsets were moved from outside
+	LastCommit *time.Time        `json:"last_commit_at"`       // nil: none yet
+	EndToEnd   []Latency         `json:"end_to_end,omitempty"` // of the last ten seconds, the shortest first
 
 	// For whoever reads it, measured by when it arrived and not by the other's clock.
 	Age   Seconds `json:"age_seconds"`
 	Alive bool    `json:"alive"` // it told something lately, and not that it stops
+}
+
+// Latency is about how long some events took, from the timestamp of their record to the commit of what they became.
+type Latency struct {
+	Seconds Seconds `json:"seconds"`
+	Events  float64 `json:"events"`
 }
 
 // Seconds is a duration that JSON has as a number of seconds.
@@ -58,7 +65,8 @@ type Rates struct {
 	P50        *float64 `json:"p50_seconds"` // end to end; null: nothing was committed
 	P99        *float64 `json:"p99_seconds"`
 	// Edges are events per second on each way of the pipeline: source>filter, filter>transform, filter>filtered,
-	// source>dead, transform>dead, output:<topic>, aggregate:<name>, aggregates>dead.
+	// transform>filtered (no output's condition met), source>dead (by decode and filter), transform>dead, output:<topic>,
+	// aggregate:<name>, aggregates>dead (late).
 	Edges map[string]float64 `json:"edges,omitempty"`
 }
 

@@ -278,6 +278,7 @@ func (l *loop) trouble(ctx context.Context, claimed []claim, err error) {
 	}
 	l.s.mu.Unlock()
 	l.s.observer.Retrying(fetching, err)
+	l.s.observer.Pausing(fetching, pause)
 	if err := l.s.refresh(ctx); err != nil && ctx.Err() == nil {
 		l.s.observer.Retrying(refreshing, err)
 	}

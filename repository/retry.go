@@ -17,6 +17,8 @@ import (
 type Observer interface {
 	// Retrying says that an operation failed and will be tried again.
 	Retrying(op string, err error)
+	// Pausing says how long it is until then.
+	Pausing(op string, pause time.Duration)
 	// Recovered says that an operation that had to be tried again has succeeded.
 	Recovered(op string)
 	// Abandoned says that an operation that had to be tried again is not tried any more: what it was for is over.
@@ -83,7 +85,9 @@ func (r Retry) Do(ctx context.Context, op string, f func(context.Context) error)
 		}
 		failed = true
 		r.observer.Retrying(op, err)
-		if err := backoff.Wait(ctx); err != nil {
+		pause := backoff.Next()
+		r.observer.Pausing(op, pause)
+		if err := utils.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -195,6 +195,8 @@ func (o *observer) Recovered(op string) {
 
 func (o *observer) Abandoned(string) {}
 
+func (o *observer) Pausing(string, time.Duration) {}
+
 func (o *observer) Lost(tp model.TopicPartition, from, to int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

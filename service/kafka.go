@@ -157,12 +157,14 @@ func (p *Processor) Process(in Messages, out Sink, now time.Time) model.Result {
 		default:
 			r.Forwarded++
 			r.Outputs += written
+			p.tally.sent(p.targets)
 		}
 		if len(p.gauges.missed) > 0 {
 			r.Late++
 			p.late(out, &m, now)
 		}
 	}
+	p.tally.records(r.Outputs)
 	return r
 }
 
@@ -216,6 +218,8 @@ func (p *Processor) one(m *model.Message, out Sink) (written int, why *model.Rea
 	if why != nil {
 		return 0, why
 	}
-	p.tally.sent(p.targets)
+	if len(p.targets) == 0 && p.replay == nil {
+		p.tally.unrouted++
+	}
 	return len(p.targets), nil
 }

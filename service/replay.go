@@ -44,6 +44,7 @@ func (p *Processor) again(m *model.Message, out Sink, now time.Time, r *model.Re
 	case written > 0:
 		r.Forwarded++
 		r.Outputs += written
+		p.tally.sent(p.targets)
 	case len(replay.LateFor) > 0 && len(p.gauges.counted) > 0:
 		r.Recounted++
 	default:

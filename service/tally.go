@@ -3,8 +3,9 @@ package service
 import "data-stream-engine/model"
 
 // tally counts which ways the events of a processor have gone since the counts were taken last. What is counted for each
-// event is one number in a slice that is there already.
+// event is one number in a slice that is there already, and where there is only one way, nothing.
 type tally struct {
+	several  bool // output topics
 	unrouted int
 	outputs  []int       // records, by topic
 	counted  []int       // events, by aggregate
@@ -12,16 +13,23 @@ type tally struct {
 }
 
 func newTally(plan *plan) tally {
-	return tally{outputs: make([]int, len(plan.topics)), counted: make([]int, len(plan.gauges))}
+	return tally{several: len(plan.topics) > model.DeadLetters+2, outputs: make([]int, len(plan.topics)), counted: make([]int, len(plan.gauges))}
 }
 
-// sent counts an event that passed everything.
+// sent counts the records of an event, when there are several topics that they may be in.
 func (t *tally) sent(targets []target) {
+	if !t.several {
+		return
+	}
 	for i := range targets {
 		t.outputs[targets[i].topic]++
 	}
-	if len(targets) == 0 {
-		t.unrouted++
+}
+
+// records counts the records of a batch, when all of them are in one topic.
+func (t *tally) records(n int) {
+	if !t.several {
+		t.outputs[model.DeadLetters+1] += n
 	}
 }
 

@@ -126,6 +126,21 @@ func TestTheWaysOfEventsAddUp(t *testing.T) {
 	}
 }
 
+// One output is counted batch by batch.
+func TestTheOnlyOutputIsCounted(t *testing.T) {
+	p := processor(t, "name: p\nsource: {topic: in}\noutput: [{topic: out, when: n > 1}, {topic: out, when: n > 2}]\n")
+	var in []model.Message
+	for n := range 5 {
+		in = append(in, model.Message{Topic: "in", Value: fmt.Appendf(nil, `{"n":%d}`, n)})
+	}
+	_, result := Collect(p, in, testNow, nil)
+	var got model.Tally
+	p.TakeTally(&got)
+	if want := (model.Count{Name: "out", N: 5}); len(got.Outputs) != 1 || got.Outputs[0] != want || got.Unrouted != 2 || result.Outputs != 5 {
+		t.Errorf("%+v of %+v", got, result)
+	}
+}
+
 func TestATallyIsTakenOnce(t *testing.T) {
 	p := processor(t, branching)
 	Collect(p, []model.Message{{Topic: "in", Value: []byte(`{"kind":"both","ip":"1.2.3.4","size":1,"at":1}`), Timestamp: 1000}, {Topic: "in", Value: []byte(`!`)}}, testNow, nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -50,6 +51,9 @@ func (o *Observer) Retrying(op string, err error) {
 	o.Retries.Add(1)
 	fmt.Fprintf(os.Stderr, "again: %s: %v\n", op, err)
 }
+
+// Pausing implements repository.Observer.
+func (*Observer) Pausing(string, time.Duration) {}
 
 // Recovered implements repository.Observer.
 func (*Observer) Recovered(string) {}

@@ -50,6 +50,7 @@ func (m *Member) Join(ctx context.Context) (model.Assignment, error) {
 		case model.Transient:
 			pause = failed.Next()
 			m.observe.Retrying(joining, err)
+			m.observe.Pausing(joining, pause)
 		case model.Rejoin, model.Fenced:
 			pause = moved.Next()
 			m.log.Info().AnErr("reason", err).Msg("rebalance: the group moved on while joining, joining again")

@@ -35,6 +35,8 @@ type Topics interface {
 type Observer interface {
 	// Retrying says that an operation failed and will be tried again.
 	Retrying(op string, err error)
+	// Pausing says how long it is until then.
+	Pausing(op string, pause time.Duration)
 	// Recovered says that it succeeded; nothing need have failed before.
 	Recovered(op string)
 	// Abandoned says that it is not tried any more.

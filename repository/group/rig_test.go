@@ -263,6 +263,7 @@ func requireQuiet(t *testing.T) {
 // quiet hears of retries and keeps it to itself.
 type quiet struct{}
 
-func (quiet) Retrying(string, error) {}
-func (quiet) Recovered(string)       {}
-func (quiet) Abandoned(string)       {}
+func (quiet) Retrying(string, error)        {}
+func (quiet) Pausing(string, time.Duration) {}
+func (quiet) Recovered(string)              {}
+func (quiet) Abandoned(string)              {}

@@ -103,6 +103,7 @@ func (s *session) live(ctx context.Context) {
 		}
 		pause = again.Next()
 		s.m.observe.Retrying(beating, err)
+		s.m.observe.Pausing(beating, pause)
 		if silent := time.Since(heard); silent >= s.m.cfg.SessionTimeout {
 			s.expire(silent)
 		}
