@@ -43,7 +43,7 @@ export function mountExplain(root, { store, act }) {
     const list = store.partitions.source.filter((p) => (p.end || p.position) > 0).slice(0, QUICK).map((p) => p.partition);
     if (recent.contains(document.activeElement)) return;
     refill(recent, list, list.length > 0 && (() => h('span.muted', 'newest of')), () => list.map((p) => h('button',
-      { class: 'button quiet small n', type: 'button', text: `p${p}`, 'aria-label': `Explain the newest record of partition ${p}`, onclick: () => newest(p) })));
+      { class: 'button quiet small n', type: 'button', text: `p${p}`, 'aria-label': `p${p}: explain its newest record`, onclick: () => newest(p) })));
   }
   function go(p, o, jump) {
     partition.value = String(p);
