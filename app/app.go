@@ -14,6 +14,7 @@ import (
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
+	"data-stream-engine/repository/group"
 	"data-stream-engine/utils"
 )
 
@@ -39,6 +40,7 @@ type App struct {
 	broker   *embedded.Broker // nil with brokers of the user's own
 	cluster  cluster
 	engine   *handler.Engine
+	member   *group.Member
 	cleanups cleanups
 }
 
@@ -136,7 +138,7 @@ func (a *App) connect(context.Context, Process) error {
 		return nil
 	})
 	a.cluster = newCluster(transport, a.settings, a.bootstrap(), a.watch)
-	a.engine, err = newEngine(a.settings, a.cluster, a.spec(), a.processor(), a.group, a.watch, a.log)
+	a.engine, a.member, err = newEngine(a.settings, a.cluster, a.spec(), a.processor(), a.group, a.watch, a.log)
 	return err
 }
 
@@ -184,6 +186,9 @@ func (a *App) ensureTopics(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := a.ensureReplay(ctx, source); err != nil {
+		return err
 	}
 	a.watch.Readiness.Clear(conditionTopics)
 	return nil
