@@ -64,15 +64,17 @@ type Engine struct {
 
 // Around is everything beside the stream itself.
 type Around struct {
-	HTTPAddr      string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" accepted:"host:port or :port; port 0 takes a free one" doc:"Where the dashboard, the API, /livez, /readyz and /metrics listen"`
-	HTTPToken     Secret `env:"HTTP_TOKEN" accepted:"at least 16 bytes of printable ASCII, no blanks" doc:"Token of the API and the dashboard. Without one everybody who reaches HTTP_ADDR may look, and only this machine itself may change anything or see events"`
-	HTTPTLSCert   string `env:"HTTP_TLS_CERT_FILE" accepted:"a PEM file" doc:"Certificate of HTTP_ADDR with its chain: then it is HTTPS. Read again when it changes"`
-	HTTPTLSKey    string `env:"HTTP_TLS_KEY_FILE" accepted:"a PEM file, not encrypted" doc:"Key of HTTP_TLS_CERT_FILE"`
-	LogLevel      string `env:"LOG_LEVEL" envDefault:"info" oneof:"debug,info,warn,error" doc:"The least that is logged"`
-	LogFormat     string `env:"LOG_FORMAT" envDefault:"auto" oneof:"auto,console,json" doc:"auto: console on a terminal, otherwise JSON"`
-	GeneratorRate int    `env:"GENERATOR_RATE" envDefault:"0" min:"0" max:"10000000" doc:"Events a second that the built-in generator makes in embedded mode; 0: none"`
-	OTLPEndpoint  string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" accepted:"http:// or https:// and host:port of an OpenTelemetry collector (OTLP over HTTP)" doc:"Where traces go, a span for each batch; /v1/traces is added. Default: no tracing"`
-	OTLPHeaders   Secret `env:"OTEL_EXPORTER_OTLP_HEADERS" accepted:"name=value, several separated by commas, values percent-encoded" doc:"Headers of what is sent there, such as an API key"`
+	HTTPAddr         string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" accepted:"host:port or :port; port 0 takes a free one" doc:"Where the dashboard, the API, /livez, /readyz and /metrics listen"`
+	HTTPToken        Secret        `env:"HTTP_TOKEN" accepted:"at least 16 bytes of printable ASCII, no blanks" doc:"Token of the API and the dashboard. Without one everybody who reaches HTTP_ADDR may look, and only this machine itself may change anything or see events"`
+	HTTPTLSCert      string        `env:"HTTP_TLS_CERT_FILE" accepted:"a PEM file" doc:"Certificate of HTTP_ADDR with its chain: then it is HTTPS. Read again when it changes"`
+	HTTPTLSKey       string        `env:"HTTP_TLS_KEY_FILE" accepted:"a PEM file, not encrypted" doc:"Key of HTTP_TLS_CERT_FILE"`
+	StorageURL       Secret        `env:"STORAGE_URL" accepted:"sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE, none" doc:"Where insights and dead letters are kept for the dashboard and the API. Default: SQLite's file insights.db in DATA_DIR. none: nowhere"`
+	StorageRetention time.Duration `env:"STORAGE_RETENTION" envDefault:"168h" min:"1h" max:"87600h" doc:"What was written longer ago is deleted there"`
+	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" oneof:"debug,info,warn,error" doc:"The least that is logged"`
+	LogFormat        string        `env:"LOG_FORMAT" envDefault:"auto" oneof:"auto,console,json" doc:"auto: console on a terminal, otherwise JSON"`
+	GeneratorRate    int           `env:"GENERATOR_RATE" envDefault:"0" min:"0" max:"10000000" doc:"Events a second that the built-in generator makes in embedded mode; 0: none"`
+	OTLPEndpoint     string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" accepted:"http:// or https:// and host:port of an OpenTelemetry collector (OTLP over HTTP)" doc:"Where traces go, a span for each batch; /v1/traces is added. Default: no tracing"`
+	OTLPHeaders      Secret        `env:"OTEL_EXPORTER_OTLP_HEADERS" accepted:"name=value, several separated by commas, values percent-encoded" doc:"Headers of what is sent there, such as an API key"`
 }
 
 // IsEmbedded tells whether the broker is the one inside the process.

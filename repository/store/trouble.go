@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,6 +29,8 @@ func (a address) trouble(op string, err error) error {
 		e.Err = context.Canceled
 	case denied(err):
 		e.Class = model.Unauthorized
+	case unsuitable(err):
+		e.Class = model.Rejected
 	}
 	return e
 }
@@ -111,6 +114,12 @@ func denied(err error) bool {
 		return e.Code == "28P01" || e.Code == "28000" || e.Code == "42501"
 	}
 	return false
+}
+
+// unsuitable tells of a value that PostgreSQL does not take, whoever sends it how often: data exceptions, constraints, limits.
+func unsuitable(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54"))
 }
 
 // fatal tells that SQLite's file may be another one after the trouble, or gone: it has to be opened anew. PostgreSQL's pool
