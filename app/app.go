@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/handler"
+	"data-stream-engine/handler/control"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
@@ -30,7 +31,6 @@ type App struct {
 	dir      string // that relative paths start from
 	dataDir  string
 	log      zerolog.Logger
-	hashKey  utils.Secret
 	group    string
 	current  atomic.Pointer[loaded]
 
@@ -40,6 +40,8 @@ type App struct {
 	broker   *embedded.Broker // nil with brokers of the user's own
 	cluster  cluster
 	engine   *handler.Engine
+	control  *control.Control
+	started  time.Time
 	member   *group.Member
 	cleanups cleanups
 }
@@ -51,11 +53,11 @@ func New(ctx context.Context, p Process) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.operate, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -65,10 +67,6 @@ func New(ctx context.Context, p Process) (*App, error) {
 
 // pipeline reads and compiles the pipeline file, before anything of the outside is touched.
 func (a *App) pipeline(context.Context, Process) error {
-	var err error
-	if a.hashKey, err = hashKey(a.settings, a.dataDir); err != nil {
-		return err
-	}
 	l, err := a.load()
 	if err != nil {
 		return err
@@ -186,6 +184,9 @@ func (a *App) ensureTopics(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if _, err := a.ensureAllowed(ctx, repository.ControlTopic(a.group, a.settings.Kafka.ReplicationFactor)); err != nil {
+		return err
 	}
 	if err := a.ensureReplay(ctx, source); err != nil {
 		return err

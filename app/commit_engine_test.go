@@ -223,13 +223,14 @@ func TestStalledOutputStopsTheReading(t *testing.T) {
 	}
 	r.wire.on(kmsg.Produce, func(n int) deed { return deed{late: 3 * time.Second} })
 	r.start("KAFKA_FETCH_MAX_BYTES="+strconv.Itoa(fetchBytes), "COMMIT_MAX_BYTES="+strconv.Itoa(commitBytes), "TRANSACTION_TIMEOUT=1m")
-	r.eventually("a request to the output", func() bool { return r.wire.asked(kmsg.Produce) > 0 })
+	r.eventually("a request to the output", func() bool { return len(asked[*kmsg.ProduceRequest](r)) > 0 })
 	time.Sleep(time.Second)
 	before := fetched.Load()
 	time.Sleep(500 * time.Millisecond)
 	after := fetched.Load()
+	const otherBytes = 10_000 // what the group is asked is read on
 	// Three parts of a transaction (being produced, waiting, being filled), three brokers with two answers each.
-	if limit := int64(3*(commitBytes+fetchBytes) + 3*2*fetchBytes); after != before || after > limit {
+	if limit := int64(3*(commitBytes+fetchBytes) + 3*2*fetchBytes); after > before+otherBytes || after > limit {
 		t.Errorf("%d bytes were fetched, then %d; at most %d were expected", before, after, limit)
 	}
 	r.wire.on(kmsg.Produce, nil)

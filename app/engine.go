@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -65,7 +64,7 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 	own := fetching // what we have written ourselves is read whatever MAX_BATCH_BYTES says
 	own.MaxBatchBytes = max(own.MaxBatchBytes, repository.MostDerived)
 	source := repository.NewSource(c.client, watch, fetching)
-	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, topics: written(processor), group: groupID,
+	writers := writers{cluster: c, pool: repository.NewPool(batchBytes), compressor: compressor, group: groupID,
 		exactlyOnce: s.Engine.ExactlyOnce(), timeout: s.Engine.TransactionTimeout}
 	ports := handler.Ports{
 		Membership: member, Heartbeat: member, Source: opener{source}, NewWriter: writers.writer,
@@ -75,6 +74,10 @@ func newEngine(s *utils.Settings, c cluster, spec *model.Pipeline, processor *se
 			counts, err := c.client.PartitionCounts(ctx, []string{spec.Source.Topic})
 			return counts[spec.Source.Topic], err
 		},
+		Ends: func(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]int64, error) {
+			return repository.NewLog(c.client, watch, "look how much waits", own).Stable(ctx, partitions)
+		},
+		Subscribe: member.Subscribe,
 	}
 	return handler.NewEngine(handler.Config{
 		Group: groupID, InstanceID: s.Engine.InstanceID, ExactlyOnce: s.Engine.ExactlyOnce(),
@@ -89,15 +92,6 @@ func subscription(spec *model.Pipeline, processor *service.Processor) []string {
 	topics := []string{spec.Source.Topic, processor.ReplayTopic()}
 	if derived, ok := processor.Derived(); ok {
 		topics = append(topics, derived.Partials)
-	}
-	return topics
-}
-
-// written are the topics that the engine writes to.
-func written(processor *service.Processor) []string {
-	topics := processor.Topics()
-	if derived, ok := processor.Derived(); ok {
-		topics = slices.Concat(topics, derived.List())
 	}
 	return topics
 }
@@ -126,7 +120,6 @@ type writers struct {
 	cluster
 	pool        *repository.Pool
 	compressor  *recordbatch.Compressor
-	topics      []string
 	group       string
 	exactlyOnce bool
 	timeout     time.Duration
@@ -138,15 +131,15 @@ func (w writers) writer(identity string) handler.Writer {
 		config.TransactionalID, config.TransactionTimeout = w.group+"-"+identity, w.timeout
 	}
 	producer := repository.NewProducer(w.client, w.retry, w.pool, config)
-	return handler.Writer{Producer: producer, NewOutbox: func(ctx context.Context, sources []model.TopicPartition) (handler.Outbox, error) {
-		counts, err := w.client.PartitionCounts(ctx, w.topics)
+	return handler.Writer{Producer: producer, NewOutbox: func(ctx context.Context, topics []string, sources []model.TopicPartition) (handler.Outbox, error) {
+		counts, err := w.client.PartitionCounts(ctx, topics)
 		if err != nil {
 			return nil, err
 		}
-		list := make([]int32, len(w.topics))
-		for i, t := range w.topics {
+		list := make([]int32, len(topics))
+		for i, t := range topics {
 			list[i] = counts[t]
 		}
-		return producer.Outbox(w.topics, list, sources), nil
+		return producer.Outbox(topics, list, sources), nil
 	}}
 }

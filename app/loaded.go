@@ -1,6 +1,8 @@
 package app
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"data-stream-engine/model"
@@ -12,6 +14,7 @@ type loaded struct {
 	spec      *model.Pipeline
 	processor *service.Processor
 	text      string // of the file, its variables not filled in
+	hash      string // of the text
 	at        time.Time
 }
 
@@ -42,13 +45,18 @@ func (a *App) compile(src []byte) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := hashKey(a.settings, a.dataDir)
+	if err != nil {
+		return nil, err
+	}
 	group := a.settings.Kafka.GroupID
 	if group == "" {
 		group = spec.Name
 	}
-	processor, err := service.NewProcessor(spec, service.Options{Group: group, HashKey: a.hashKey.Reveal()})
+	processor, err := service.NewProcessor(spec, service.Options{Group: group, HashKey: key.Reveal()})
 	if err != nil {
 		return nil, err
 	}
-	return &loaded{spec: spec, processor: processor, text: string(src), at: time.Now()}, nil
+	sum := sha256.Sum256(src)
+	return &loaded{spec: spec, processor: processor, text: string(src), hash: hex.EncodeToString(sum[:6]), at: time.Now().UTC().Truncate(time.Millisecond)}, nil
 }

@@ -58,13 +58,18 @@ func (a *App) Run(ctx context.Context) error {
 		outputs := a.processor().Topics()
 		a.broker.Guide(a.log, a.spec().Source.Topic, outputs[1:]...)
 	}
+	end, err := a.obey(ctx)
+	if err != nil { // stopped before it was known whether the group is paused
+		return nil
+	}
+	defer end()
 	var beside sync.WaitGroup
 	besideCtx, stop := context.WithCancel(ctx)
 	beside.Go(func() { a.report(besideCtx, reportEvery) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
 	}
-	err := a.bounded(ctx, a.engine.Run)
+	err = a.bounded(ctx, a.engine.Run)
 	stop()
 	beside.Wait()
 	totals := a.metrics.Totals()

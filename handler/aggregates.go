@@ -32,7 +32,7 @@ func (e *Engine) newWindows(ctx context.Context, source, partials []model.TopicP
 	if err != nil {
 		return nil, err
 	}
-	outbox, err := e.writer.NewOutbox(ctx, source)
+	outbox, err := e.writer.NewOutbox(ctx, writtenBy(e.processor), source)
 	if err != nil {
 		return nil, err
 	}

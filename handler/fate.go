@@ -28,6 +28,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	})()
 	for ctx.Err() == nil && e.refused == nil {
+		e.change()
 		e.watch.Joining()
 		member, err := e.ports.Membership.Join(ctx)
 		if err != nil {
@@ -36,6 +37,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		e.watch.Metrics.Rebalanced()
 		e.joined(member)
+		e.left = nil
 		e.hold(ctx, work, member)
 		for _, tp := range member.Partitions {
 			e.watch.Metrics.DropLag(tp)
@@ -51,6 +53,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // hold works on one assignment for as long as the group lets us.
 func (e *Engine) hold(ctx, work context.Context, member model.Assignment) {
 	for ctx.Err() == nil {
+		if e.change() {
+			return
+		}
 		began := time.Now()
 		err := e.live(ctx, work, member)
 		if err == nil || time.Since(began) > 2*operatorMax {
@@ -72,9 +77,13 @@ func (e *Engine) hold(ctx, work context.Context, member model.Assignment) {
 
 // live prepares a run and consumes until it ends.
 func (e *Engine) live(ctx, work context.Context, member model.Assignment) error {
+	if still, _ := e.asks.still(); still {
+		return e.standStill(ctx, member)
+	}
 	if len(member.Partitions) == 0 {
 		return e.standBy(ctx, member)
 	}
+	e.left = nil
 	stopped, stop := context.WithCancel(ctx)
 	defer stop()
 	onClose(stopped, member.Ended, stop)
@@ -95,7 +104,11 @@ func (e *Engine) live(ctx, work context.Context, member model.Assignment) error 
 	onClose(stopped, r.committer.failed, stop)
 	e.begun = true
 	e.watch.Working(len(member.Partitions))
-	return r.finish(r.consume(stopped))
+	if err := r.finish(r.consume(stopped)); err != nil {
+		return err
+	}
+	e.left = r.positions
+	return nil
 }
 
 // onClose calls f when the channel is closed, unless ctx ends before.
@@ -131,7 +144,7 @@ func (e *Engine) prepare(ctx context.Context) error {
 func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, start model.Start) (*run, error) {
 	source, replay, partials := e.split(member.Partitions)
 	events := slices.Concat(source, replay)
-	spare, err := e.writer.NewOutbox(ctx, member.Partitions)
+	spare, err := e.writer.NewOutbox(ctx, writtenBy(e.processor), member.Partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +154,7 @@ func (e *Engine) newRun(ctx, work context.Context, member model.Assignment, star
 	}
 	workers := make([]*worker, min(e.cfg.Workers, max(len(events), 1)))
 	for i := range workers {
-		outbox, err := e.writer.NewOutbox(ctx, events)
+		outbox, err := e.writer.NewOutbox(ctx, writtenBy(e.processor), events)
 		if err != nil {
 			return nil, err
 		}
@@ -290,7 +303,7 @@ func (e *Engine) standBy(ctx context.Context, member model.Assignment) error {
 	e.watch.Restoring()
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
-	for {
+	for !e.asks.any() {
 		e.watch.Progress.Made()
 		select {
 		case <-ctx.Done():
@@ -300,4 +313,5 @@ func (e *Engine) standBy(ctx context.Context, member model.Assignment) error {
 		case <-tick.C:
 		}
 	}
+	return nil
 }

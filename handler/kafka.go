@@ -42,6 +42,10 @@ type Engine struct {
 	clean  bool // the producer has an epoch and no transaction of unknown outcome
 	limit  limit
 	pace   pace
+	asks   asks
+
+	// left is where the last run of this assignment has left the partitions; nil: there was none, or it failed.
+	left map[model.TopicPartition]model.Position
 
 	// parts are the aggregates' states, by partition of the partials topic. The run's merger has them while it works.
 	parts map[int32]*aggregate.Partition
@@ -52,7 +56,7 @@ type Engine struct {
 
 // NewEngine returns an engine. Nothing happens before Run.
 func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Watch, log zerolog.Logger) *Engine {
-	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}}
+	e := &Engine{cfg: cfg, ports: ports, processor: processor, watch: watch, log: log, limit: newLimit(cfg.CommitMaxRecords), parts: map[int32]*aggregate.Partition{}, asks: newAsks()}
 	e.become(cfg.InstanceID)
 	watch.outlasts(cfg.TransactionTimeout)
 	if !cfg.ExactlyOnce {
@@ -61,11 +65,14 @@ func NewEngine(cfg Config, ports Ports, processor *service.Processor, watch *Wat
 	return e
 }
 
-// consume lives through one assignment, batch by batch, until the group takes it back, the engine stops, or something
-// fails. What was processed by then is handed to the committer.
+// consume lives through one assignment, batch by batch, until the group takes it back, the engine stops or is asked for
+// something else, or something fails. What was processed by then is handed to the committer.
 func (r *run) consume(ctx context.Context) error {
 	r.survey(time.Now())
 	for {
+		if r.asks.any() {
+			return r.ended(nil)
+		}
 		fetched, err := r.fetch(ctx)
 		if err != nil {
 			return r.ended(err)
@@ -94,6 +101,8 @@ func (r *run) fetch(ctx context.Context) (*model.Fetch, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	r.asks.onAsk(cancel)
+	defer r.asks.onAsk(nil)
 	if r.windows != nil && !r.open {
 		r.windows.merger.onReady(cancel)
 		defer r.windows.merger.onReady(func() {})

@@ -70,7 +70,7 @@ func (e *Engine) newMerger(ctx context.Context, own []model.TopicPartition, star
 	if !ok {
 		return nil, nil
 	}
-	outbox, err := e.writer.NewOutbox(ctx, own)
+	outbox, err := e.writer.NewOutbox(ctx, writtenBy(e.processor), own)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func newMergeRig(t *testing.T, cfg Config) *mergeRig {
 	}
 	cfg.EmitInterval = time.Second
 	ports := Ports{NewLog: func(string) Log { return memoryLog{r} }, NewWriter: func(string) Writer {
-		return Writer{NewOutbox: func(context.Context, []model.TopicPartition) (Outbox, error) { return r.sink, nil }}
+		return Writer{NewOutbox: func(context.Context, []string, []model.TopicPartition) (Outbox, error) { return r.sink, nil }}
 	}}
 	r.Engine = NewEngine(cfg, ports, counting(t), r.watched.Watch, zerolog.Nop())
 	return r

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"maps"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -45,6 +46,9 @@ type Metrics struct {
 	rebalances   prometheus.Counter
 	lost         prometheus.Counter
 	fenced       prometheus.Counter
+	paused       prometheus.Gauge
+	reloads      *prometheus.CounterVec
+	pipeline     *prometheus.GaugeVec
 	late         prometheus.Counter
 	replayed     prometheus.Counter
 	windowMetrics
@@ -74,6 +78,7 @@ func NewMetrics(group, version string) *Metrics {
 		lost:       counter(r, "stream_engine_records_lost_total", "Messages that the broker had deleted before they were read."),
 		fenced:     counter(r, "stream_engine_instance_fenced_total", "Times that another process with the same INSTANCE_ID took this one's place."),
 	}
+	m.reloadMetrics(r)
 	m.wayMetrics = newWayMetrics(r)
 	events := counters(r, "stream_engine_events_total", "Events by what became of them.", "outcome")
 	m.forwarded = events.WithLabelValues("forwarded")
@@ -143,6 +148,13 @@ func (m *Metrics) DropLag(tp model.TopicPartition) {
 	defer m.mu.Unlock()
 	delete(m.behind, tp)
 	m.lag.DeleteLabelValues(m.group, tp.Topic, strconv.Itoa(int(tp.Partition)))
+}
+
+// Behind is the lag of the partitions of this instance, where it is known.
+func (m *Metrics) Behind() map[model.TopicPartition]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.behind)
 }
 
 // Rebalanced counts a generation that this instance joined.

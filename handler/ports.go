@@ -91,8 +91,8 @@ type Outbox interface {
 // Writer is a producer and the outboxes whose parcels it writes.
 type Writer struct {
 	Producer Producer
-	// NewOutbox makes an outbox for messages of the given partitions.
-	NewOutbox func(ctx context.Context, sources []model.TopicPartition) (Outbox, error)
+	// NewOutbox makes an outbox for messages of the given partitions, which writes to topics, by their number there.
+	NewOutbox func(ctx context.Context, topics []string, sources []model.TopicPartition) (Outbox, error)
 }
 
 // Log reads partitions on demand, without a stream. One goroutine uses it.
@@ -116,6 +116,10 @@ type Ports struct {
 	NewLog func(op string) Log
 	// Partitions is how many partitions the source topic has.
 	Partitions func(ctx context.Context) (int32, error)
+	// Ends is where partitions end, as far as a read_committed reader can see. It waits for brokers that are away.
+	Ends func(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]int64, error)
+	// Subscribe says which topics the next Join is for, and whether these are others than before.
+	Subscribe func(topics []string) (others bool)
 	// NewWriter makes the writer of one identity: the INSTANCE_ID, or a random name.
 	NewWriter func(identity string) Writer
 }

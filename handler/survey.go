@@ -66,3 +66,17 @@ func (r *run) state(tp model.TopicPartition, position int64, now time.Time) Sour
 	}
 	return s
 }
+
+// standing is how far partitions are while nothing is read.
+func standing(partitions []model.TopicPartition, at map[model.TopicPartition]model.Position, ends map[model.TopicPartition]int64) []SourceState {
+	list := make([]SourceState, 0, len(partitions))
+	for _, tp := range partitions {
+		s := SourceState{Partition: tp.Partition, Position: at[tp].Offset, End: -1, Watermark: at[tp].Note.Watermark}
+		if end, known := ends[tp]; known {
+			s.End = max(end, s.Position)
+		}
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b SourceState) int { return cmp.Compare(a.Partition, b.Partition) })
+	return list
+}

@@ -39,6 +39,7 @@ type Watch struct {
 	mu       sync.Mutex
 	troubles map[string]*trouble // by operation
 	working  bool                // messages are being read
+	state    string              // see State
 	moved    bool
 	unstable time.Duration // for so long offsets may be unstable; 0: nobody knows
 }
@@ -60,7 +61,7 @@ type trouble struct {
 
 // NewWatch returns a Watch over the given parts.
 func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log zerolog.Logger) *Watch {
-	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{},
+	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{}, state: StateStarting,
 		windows: newWindowWatch(), seen: newObserver()}
 }
 
@@ -170,6 +171,7 @@ func passes(c model.Class) bool {
 
 // Joining says that nothing is read any more: what was in trouble may be another instance's.
 func (w *Watch) Joining() {
+	w.phase(StateStarting)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.working = false
@@ -181,6 +183,7 @@ func (w *Watch) Working(partitions int) {
 	w.mu.Lock()
 	w.working = true
 	w.mu.Unlock()
+	w.phase(StateReading)
 	w.Readiness.Clear(ConditionAssigned)
 	w.settled(moving)
 	w.log.Info().Int("partitions", partitions).Msg("reading")
@@ -188,6 +191,7 @@ func (w *Watch) Working(partitions int) {
 
 // StandBy says that there is nothing to read for this instance.
 func (w *Watch) StandBy() {
+	w.phase(StateStandby)
 	w.Readiness.Clear(ConditionAssigned)
 	w.settled()
 	w.log.Info().Msg("standing by without a partition: there are more instances than partitions")

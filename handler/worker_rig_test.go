@@ -54,7 +54,7 @@ func (s *script) run(cfg Config) error {
 	cfg.Group, cfg.ExactlyOnce, cfg.CommitInterval, cfg.TransactionTimeout = "g", true, time.Hour, time.Hour
 	s.watch = NewWatch(NewMetrics("g", "v"), NewReadiness(), NewProgress(), zerolog.Nop())
 	ports := Ports{Source: source{s}, NewLog: func(string) Log { return memoryLog{&mergeRig{silent: true}} }, Partitions: func(context.Context) (int32, error) { return 5, nil }, NewWriter: func(string) Writer {
-		return Writer{Producer: broker{s}, NewOutbox: func(context.Context, []model.TopicPartition) (Outbox, error) { return &outbox{s: s}, nil }}
+		return Writer{Producer: broker{s}, NewOutbox: func(context.Context, []string, []model.TopicPartition) (Outbox, error) { return &outbox{s: s}, nil }}
 	}}
 	e := NewEngine(cfg, ports, processor, s.watch, zerolog.Nop())
 	if s.tracer != nil {

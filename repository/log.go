@@ -47,6 +47,11 @@ func (l *Log) Ends(ctx context.Context, partitions []model.TopicPartition) (map[
 	return l.bounds(ctx, partitions, latest, readUncommitted)
 }
 
+// Stable is the end of each partition now for a read_committed reader: its last stable offset.
+func (l *Log) Stable(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]int64, error) {
+	return l.bounds(ctx, partitions, latest, readCommitted)
+}
+
 func (l *Log) bounds(ctx context.Context, partitions []model.TopicPartition, end int64, isolation int8) (found map[model.TopicPartition]int64, err error) {
 	err = NewRetry(l.observer).Do(ctx, l.op, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, answerSlack) // a broker that hangs may not lead any more by then

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,7 +71,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Member is one member of the group. Join, Leave and GoDynamic are for one goroutine; Alive and Err are for any.
+// Member is one member of the group. Join, Leave, Subscribe and GoDynamic are for one goroutine; Alive and Err are for any.
 type Member struct {
 	cfg     Config
 	calls   Caller
@@ -114,9 +115,6 @@ func New(cfg Config, calls Caller, topics Topics, observer Observer, log zerolog
 	}
 }
 
-// Subscribe says which topics the member shares in instead of those of its Config. It is called before Join.
-func (m *Member) Subscribe(topics []string) { m.cfg.Topics = topics }
-
 // Err tells why Assignment.Ended was closed, and is nil as long as it is open. Its class is Rejoin for a rebalance,
 // Fenced when the group went on without this member or its session must have expired, and Replaced when another
 // process joined with its instance id. A rebalance that is drained for too long turns from Rejoin into Fenced.
@@ -150,6 +148,18 @@ func (m *Member) GoDynamic() {
 		Msgf("another process uses INSTANCE_ID=%s: this one goes on as a dynamic member; give each process its own", m.who.instance)
 	// What the old identity owned belongs to the other process now: claiming it would move it back.
 	m.who, m.owned = identity{generation: -1}, possessions{generation: -1}
+}
+
+// Subscribe says which topics the next Join is for, and whether they are others than before. Until then nothing changes.
+func (m *Member) Subscribe(topics []string) (others bool) {
+	if slices.Equal(topics, m.cfg.Topics) {
+		return false
+	}
+	m.cfg.Topics = slices.Clone(topics)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owned.partitions = slices.DeleteFunc(slices.Clone(m.owned.partitions), func(tp model.TopicPartition) bool { return !slices.Contains(topics, tp.Topic) })
+	return true
 }
 
 // Leave ends the membership and stops the heartbeats. A dynamic member tells the group, which then goes on without it

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"data-stream-engine/handler"
+	"data-stream-engine/handler/control"
+	"data-stream-engine/model"
+	"data-stream-engine/repository"
+)
+
+const (
+	conditionControl = "control" // what the group is asked is not known yet
+	noteControl      = "control"
+	// controlBytes is how much of the control topic is read at a time.
+	controlBytes = 1 << 20
+	// leaveTimeout is how long the brokers have to take the last word of this instance.
+	leaveTimeout = 2 * time.Second
+)
+
+// operate composes this instance's part in operating the group.
+func (a *App) operate(context.Context, Process) error {
+	beside := a.watch.Beside(noteControl, "cannot read or write the control topic, pause and resume may come late")
+	topic := repository.NewControlLog(a.cluster.client, beside, a.group, repository.SourceConfig{MaxBytes: controlBytes, MaxBatchBytes: repository.MostDerived})
+	a.control = control.New(control.Config{Topic: topic, Name: repository.ControlTopic(a.group, -1).Name, Observer: beside, Log: a.log, Own: a.own, OnPause: a.engine.Pause})
+	a.watch.Readiness.Set(conditionControl, "starting")
+	return nil
+}
+
+// obey follows the control topic, and returns when it is known what the group is asked: a paused group must not process an
+// event after a restart. end ends it, with a word to the group.
+func (a *App) obey(ctx context.Context) (end func(), err error) {
+	following, stop := context.WithCancel(context.WithoutCancel(ctx)) // the group hears of the stop as well
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.control.Run(following)
+	}()
+	end = func() {
+		stop()
+		<-done
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+		defer cancel()
+		if err := a.control.Leave(last); err != nil {
+			a.log.Warn().Err(err).Msg("could not tell the group that this instance has ended: it is shown as silent for an hour")
+		}
+	}
+	context.AfterFunc(ctx, a.watch.Stopping)
+	a.watch.Readiness.Set(conditionControl, "reading what the group is asked")
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-a.control.Read():
+			a.watch.Readiness.Clear(conditionControl)
+			return end, nil
+		case <-ctx.Done():
+			end()
+			return nil, ctx.Err()
+		case <-tick.C:
+			a.watch.Progress.Made() // a broker that is away is no reason to restart this process
+		}
+	}
+}
+
+// own is what this instance tells the group of itself.
+func (a *App) own() model.InstanceStatus {
+	l, report := a.current.Load(), a.watch.Readiness.Report()
+	s := model.InstanceStatus{Instance: a.watch.Instance(), Version: version(), StartedAt: a.started, Ready: report.Ready, State: a.watch.State(),
+		Pipeline: l.hash, LoadedAt: l.at, Inexact: !a.watch.Exact(), Partitions: []model.PartitionStatus{}, Merging: []model.MergeStatus{}}
+	for _, c := range report.Waiting {
+		s.Waiting = append(s.Waiting, c.Name)
+	}
+	state := "active"
+	if s.State == handler.StatePaused {
+		state = handler.StatePaused
+	}
+	behind := a.metrics.Behind()
+	for _, tp := range slices.SortedFunc(maps.Keys(behind), func(x, y model.TopicPartition) int { return int(x.Partition - y.Partition) }) {
+		lag := behind[tp]
+		s.Partitions = append(s.Partitions, model.PartitionStatus{Partition: tp.Partition, State: state, Lag: &lag})
+	}
+	return s
+}
+
+// Control is this instance's part in operating the group.
+func (a *App) Control() *control.Control { return a.control }
