@@ -1,6 +1,7 @@
 // Anomalies as sentences: the number that is odd, and the windows that make it odd.
 import { h, text, fill, keyed, icon } from './dom.js';
 import { ago, at, measure, minute, now, plural, span } from './format.js';
+import { clean } from './bytes.js';
 import { LineChart } from './chart.js';
 import { groupName, numeric } from './groups.js';
 
@@ -36,7 +37,7 @@ export function mountAnomalies({ store, show }) {
     const start = at(x.window.start);
     const points = (x.points || []).map((p) => ({ start: at(p.start), value: numeric(p.value) }));
     const li = h('li.anomaly',
-      h('p.anomaly-say', h('span.anomaly-mark', { role: 'img', 'aria-label': up ? 'higher than usual' : 'lower than usual' }, icon(up ? 'up' : 'down')), h('span', n.sentence)),
+      h('p.anomaly-say', h('span.anomaly-mark', { role: 'img', 'aria-label': up ? 'higher than usual' : 'lower than usual' }, icon(up ? 'up' : 'down')), h('span', clean(n.sentence))),
       points.length > 1 && chart.el,
       h('p.anomaly-foot', when, h('button.link', { text: 'Show group', onclick: () => show(x) })));
     li.update = () => fill(when, h('span.mono', x.aggregate), ' · ', ago(at(x.updated_at)));

@@ -49,7 +49,7 @@ function pause() {
     return;
   }
   confirm({
-    title: 'Pause the whole group?', action: `Pause ${s.group}`, danger: true, run: api.pause,
+    title: 'Pause the whole group?', action: s.replicas > 1 ? `Pause all ${s.replicas} replicas` : `Pause ${s.group}`, danger: true, run: api.pause,
     lines: [`${everybody(s)} of ${s.group} will finish what is open and stop fetching within a few seconds. It holds across restarts until somebody resumes.`,
       `Nothing is lost. Lag grows by about ${num(store.rates ? store.rates.in : 0)} events a second and windows stay open.`],
     field: { label: 'Reason, shown to everybody (optional)', placeholder: 'broker upgrade' },

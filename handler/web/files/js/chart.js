@@ -153,7 +153,7 @@ export class LineChart {
   names() {
     const { data } = this;
     const last = Math.max(0, data.x.length - 1 - (data.filling || 0));
-    const ends = data.series.map((line) => ({ line, y: this.y(line.values[last] ?? 0) })).sort((a, b) => a.y - b.y);
+    const ends = data.series.map((line) => ({ line, y: this.y(line.values.slice(0, last + 1).findLast((v) => v !== null) ?? 0) })).sort((a, b) => a.y - b.y);
     ends.forEach((e, i) => { if (i) e.y = Math.max(e.y, ends[i - 1].y + 14); });
     let floor = this.height - BOTTOM;
     for (const e of ends.toReversed()) { e.y = Math.min(e.y, floor); floor = e.y - 14; }

@@ -19,7 +19,7 @@ export const minute = (t) => iso(t).slice(11, 16);
 export const stamp = (t) => (t === null ? NONE : `${iso(t).slice(0, 10)} ${clockMs(t)}`);
 // From and to of a window: the date only when it is not today's, seconds only when there are some.
 export function span(from, to) {
-  const show = (t) => (t % 60e3 ? clock(t) : minute(t));
+  const show = from % 60e3 || to % 60e3 ? clock : minute;
   const day = iso(from).slice(0, 10);
   return `${day === iso(now()).slice(0, 10) ? '' : `${day} `}${show(from)}–${show(to)}`;
 }

@@ -1,10 +1,11 @@
 // The table of the groups of one aggregate: one window of each, the one before, and a line of the last ones.
 import { h, text, fill, refill, keyed, forget, icon } from './dom.js';
 import { NONE, at, clock, measure, num, span } from './format.js';
+import { clean } from './bytes.js';
 import { cut, spark } from './chart.js';
 
 // A value of a group as text. What the event did not have is not the text "null".
-const shown = (v) => (v === null ? 'none' : v === '' ? 'empty' : typeof v === 'string' ? v : JSON.stringify(v));
+const shown = (v) => (v === null ? 'none' : v === '' ? 'empty' : clean(typeof v === 'string' ? v : JSON.stringify(v)));
 export const groupName = (group) => (Object.keys(group).length ? Object.values(group).map(shown).join(' ') : 'all events');
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 export const isOdd = (store, a, name, group, start) => store.anomalies.some((x) => x.aggregate === a.name && x.anomaly.measure === name && at(x.window.start) === start && same(x.group, group));

@@ -137,8 +137,9 @@ export function mountRejected(root, { store, act }) {
     if (first) openLetter(first);
   }
   let ticks = 0;
+  let might = null;
   return (type) => {
     if (type === 'dead_letters' || (type === 'rates' && ticks++ % 5 === 0)) render();
-    if (type === 'session') pane.again();
+    if (type === 'session' && might !== store.session.may_read) { might = store.session.may_read; pane.again(); }
   };
 }
