@@ -41,7 +41,7 @@ func (t *Topics) Grow(ctx context.Context, topic string, partitions int32) error
 		}
 		err = t.grow(ctx, node, topic, partitions)
 		atController = broker.Code(err) == broker.NotController // brokers in ZooKeeper mode do not forward
-		if err == nil { // look again: new partitions take a moment to be
+		if err == nil {                                         // look again: new partitions take a moment to be
 			err = broker.Check("find the new partitions of", topic, broker.LeaderNotAvailable)
 		}
 		return err
