@@ -29,6 +29,7 @@ type Note struct {
 	Partitions int    // of the topic, 0: not known; tells partitions that were added later
 	Watermark  int64  // of a source partition, milliseconds since 1970, or NoWatermark
 	Idle       bool   // of a source partition: its owner said so
+	Replays    string // of the replay topic: what was asked for lately, in the words of whoever asked; no ';' is in it
 	Sequence   int64  // of a partials partition: its last merge commit, counted from 1; 0: there was none
 }
 

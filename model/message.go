@@ -2,6 +2,8 @@
 // It imports nothing but the standard library and does no I/O, so that every layer can speak its words.
 package model
 
+import "bytes"
+
 // Message is one record of a topic. Its slices lie in the fetched bytes: they are valid until the next message is
 // read, and nobody may change them. A nil Key or Value is Kafka's null, an empty one is an empty value.
 type Message struct {
@@ -12,6 +14,16 @@ type Message struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
+}
+
+// Clone is the message in memory of its own.
+func (m *Message) Clone() *Message {
+	c := *m
+	c.Key, c.Value, c.Headers = bytes.Clone(m.Key), bytes.Clone(m.Value), nil
+	for _, h := range m.Headers {
+		c.Headers = append(c.Headers, Header{Key: bytes.Clone(h.Key), Value: bytes.Clone(h.Value)})
+	}
+	return &c
 }
 
 // Header is one record header. Kafka allows a key to repeat and keeps their order.

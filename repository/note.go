@@ -8,7 +8,7 @@ import (
 )
 
 // noteText is the text of a note as it is committed: `v1;t=<topic id>;n=<partitions of the topic>`, and behind that, when
-// there is something to say, `;w=<watermark>`, `;i=1` for idle and `;s=<sequence>`. It is what an OffsetCommit takes, and
+// there is something to say, `;w=<watermark>`, `;i=1` for idle, `;s=<sequence>` and `;r=<replays>`. It is what an OffsetCommit takes, and
 // made for each partition at each commit.
 func noteText(n model.Note) *string {
 	var room [128]byte // what is longer is allocated
@@ -23,6 +23,9 @@ func noteText(n model.Note) *string {
 	}
 	if n.Sequence > 0 {
 		b = strconv.AppendInt(append(b, ";s="...), n.Sequence, 10)
+	}
+	if n.Replays != "" {
+		b = append(append(b, ";r="...), n.Replays...)
 	}
 	s := string(b)
 	return &s
@@ -48,6 +51,8 @@ func parseNote(s string) model.Note {
 			n.Idle = value == "1"
 		case "s":
 			n.Sequence = number(value, 0)
+		case "r":
+			n.Replays = value
 		}
 	}
 	return n

@@ -58,6 +58,9 @@ func (o *Offsets) fetch(ctx context.Context, partitions []model.TopicPartition, 
 }
 
 func (o *Offsets) readStable(r *kmsg.OffsetFetchResponse) (map[model.TopicPartition]model.Position, error) {
+	if r.ErrorCode == broker.GroupNotFound { // nobody has committed anything: brokers differ in how they say so
+		return nil, nil
+	}
 	if err := o.check("fetch committed offsets of group", r.ErrorCode); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ const (
 	DuplicateSequence       = 46
 	ConcurrentTransactions  = 51
 	StorageFailed           = 56
+	GroupNotFound           = 69
 	FencedLeaderEpoch       = 74
 	UnknownLeaderEpoch      = 75
 	MemberIDRequired        = 79

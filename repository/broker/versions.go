@@ -29,6 +29,7 @@ var spoken = map[kmsg.Key]span{
 	kmsg.LeaveGroup:         {4, 5},
 	kmsg.SyncGroup:          {5, 5},
 	kmsg.CreateTopics:       {5, 7},
+	kmsg.CreatePartitions:   {2, 3},
 	kmsg.InitProducerID:     {4, 4},
 	kmsg.AddPartitionsToTxn: {3, 3},
 	kmsg.AddOffsetsToTxn:    {3, 3},
