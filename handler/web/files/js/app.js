@@ -16,11 +16,31 @@ const SECTIONS = ['flow', 'pipeline', 'insights', 'rejected', 'explain', 'partit
 const READ_ONLY = 'Read only: changes need HTTP_TOKEN, or the page opened on the machine itself.';
 const store = {
   session: { may_change: false, may_read: false, login: false },
-  status: null, pipeline: null, points: [], marks: [], rates: null, partitions: null, dead: null, anomalies: [], mistakes: [],
+  status: null,
+  pipeline: null,
+  points: [],
+  marks: [],
+  rates: null,
+  partitions: null,
+  dead: null,
+  anomalies: [],
+  mistakes: []
 };
 const settings = {
-  get(k) { try { return localStorage.getItem(`dash-${k}`); } catch { return null; } },
-  set(k, v) { try { localStorage.setItem(`dash-${k}`, v); } catch { /* private mode */ } },
+  get(k) {
+    try {
+      return localStorage.getItem(`dash-${k}`);
+    } catch {
+      return null;
+    }
+  },
+  set(k, v) {
+    try {
+      localStorage.setItem(`dash-${k}`, v);
+    } catch {
+      /* private mode */
+    }
+  }
 };
 
 // ---- colours: as the system, light, dark ----
@@ -36,39 +56,57 @@ function theme(name) {
 const nextTheme = () => theme({ auto: 'light', light: 'dark', dark: 'auto' }[chosen()]);
 
 // ---- acts ----
-const everybody = (s) => (s.replicas > 1 ? `All ${s.replicas} replicas` : 'The only replica');
+const everybody = s => (s.replicas > 1 ? `All ${s.replicas} replicas` : 'The only replica');
 function pause() {
   const s = store.status;
   if (!s || !store.session.may_change || isOpen()) return;
   if (s.control) {
     confirm({
-      title: `Resume ${s.group}?`, action: 'Resume the group', run: api.resume,
-      lines: [`${everybody(s)} of ${s.group} will read again from where reading stopped. The events that waited are processed first; windows that should have closed meanwhile close as event time passes them.`],
-      done: () => receipt('ok', 'Resumed', `${everybody(s)} of ${s.group} will read again within seconds.`),
+      title: `Resume ${s.group}?`,
+      action: 'Resume the group',
+      run: api.resume,
+      lines: [
+        `${everybody(s)} of ${s.group} will read again from where reading stopped. The events that waited are processed first; windows that should have closed meanwhile close as event time passes them.`
+      ],
+      done: () => receipt('ok', 'Resumed', `${everybody(s)} of ${s.group} will read again within seconds.`)
     });
     return;
   }
   confirm({
-    title: 'Pause the whole group?', action: s.replicas > 1 ? `Pause all ${s.replicas} replicas` : `Pause ${s.group}`, danger: true, run: api.pause,
-    lines: [`${everybody(s)} of ${s.group} will finish what is open and stop fetching within a few seconds. It holds across restarts until somebody resumes.`,
-      `Nothing is lost. Lag grows by about ${num(store.rates ? store.rates.in : 0)} events a second and windows stay open.`],
+    title: 'Pause the whole group?',
+    action: s.replicas > 1 ? `Pause all ${s.replicas} replicas` : `Pause ${s.group}`,
+    danger: true,
+    run: api.pause,
+    lines: [
+      `${everybody(s)} of ${s.group} will finish what is open and stop fetching within a few seconds. It holds across restarts until somebody resumes.`,
+      `Nothing is lost. Lag grows by about ${num(store.rates ? store.rates.in : 0)} events a second and windows stay open.`
+    ],
     field: { label: 'Reason, shown to everybody (optional)', placeholder: 'broker upgrade' },
-    done: () => receipt('paused', `${s.group} is paused`, 'It stays so until somebody resumes.'),
+    done: () => receipt('paused', `${s.group} is paused`, 'It stays so until somebody resumes.')
   });
 }
 function reloadFile() {
   if (!store.status || !store.pipeline || !store.session.may_change || isOpen()) return;
-  reload(store, (mistakes) => { store.mistakes = mistakes; tell('mistakes'); });
+  reload(store, mistakes => {
+    store.mistakes = mistakes;
+    tell('mistakes');
+  });
 }
 
-const act = { pause, explain: (partition, offset) => sections.explain.go(partition, offset, true), line: (n) => sections.pipeline.line(n) };
+const act = { pause, explain: (partition, offset) => sections.explain.go(partition, offset, true), line: n => sections.pipeline.line(n) };
 const context = { store, act };
 const sections = {
-  health: mountHealth($('health'), context), flow: mountFlow($('flow'), context), pipeline: mountPipeline($('pipeline'), context),
-  insights: mountInsights($('insights'), context), rejected: mountRejected($('rejected'), context),
-  explain: mountExplain($('explain'), context), partitions: mountPartitions($('partitions'), context),
+  health: mountHealth($('health'), context),
+  flow: mountFlow($('flow'), context),
+  pipeline: mountPipeline($('pipeline'), context),
+  insights: mountInsights($('insights'), context),
+  rejected: mountRejected($('rejected'), context),
+  explain: mountExplain($('explain'), context),
+  partitions: mountPartitions($('partitions'), context)
 };
-const tell = (type) => { for (const section of Object.values(sections)) section(type); };
+const tell = type => {
+  for (const section of Object.values(sections)) section(type);
+};
 
 // ---- the bar ----
 function bar() {
@@ -79,17 +117,40 @@ function bar() {
   const titled = s.level === 'ok' ? s.pipeline : `${s.title} · ${s.pipeline}`;
   if (document.title !== titled) document.title = titled;
   const button = (id, mark, word, label, title) => {
-    refill($(id), word, () => icon(mark), () => h('span.button-word', word));
+    refill(
+      $(id),
+      word,
+      () => icon(mark),
+      () => h('span.button-word', word)
+    );
     attr($(id), 'disabled', !can);
     attr($(id), 'aria-label', label);
     attr($(id), 'title', can ? title : READ_ONLY);
   };
-  button('pause', paused ? 'play' : 'pause', paused ? 'Resume' : 'Pause', paused ? 'Resume the group' : 'Pause the group', 'Holds for the whole group');
+  button(
+    'pause',
+    paused ? 'play' : 'pause',
+    paused ? 'Resume' : 'Pause',
+    paused ? 'Resume the group' : 'Pause the group',
+    'Holds for the whole group'
+  );
   button('reload', 'reload', 'Reload', 'Reload the pipeline file', 'Reads the pipeline file again on this replica');
-  refill($('foot'), [s.group, s.replica, s.version, can],
+  refill(
+    $('foot'),
+    [s.group, s.replica, s.version, can],
     () => h('p', `${s.group} · ${s.replica} · ${s.version} · times are UTC; point at one for your own`),
     () => !can && h('p', READ_ONLY),
-    () => settings.get('login') && h('button.link', { text: 'Log out', onclick: async () => { await api.logout(); settings.set('login', ''); ask(); } }));
+    () =>
+      settings.get('login') &&
+      h('button.link', {
+        text: 'Log out',
+        onclick: async () => {
+          await api.logout();
+          settings.set('login', '');
+          ask();
+        }
+      })
+  );
 }
 
 // Is the page itself live? That is another question than whether the service is healthy.
@@ -98,34 +159,53 @@ function freshness() {
   const stale = heard !== null && Date.now() - heard.local > 4000;
   document.body.classList.toggle('is-stale', stale);
   text($('live-text'), heard === null ? 'connecting' : stale ? 'not live' : `live ${clock(now())}`);
-  if (stale && $('stale').hidden) fill($('stale'), h('p', `This page lost the service at ${clock(heard.at)} UTC. All numbers are from then, not from now. It tries again by itself.`));
+  if (stale && $('stale').hidden)
+    fill(
+      $('stale'),
+      h('p', `This page lost the service at ${clock(heard.at)} UTC. All numbers are from then, not from now. It tries again by itself.`)
+    );
   $('stale').hidden = !stale;
 }
 
 // ---- events ----
-const marks = (list) => (list || []).map((m) => ({ ...m, t: at(m.at) }));
+const marks = list => (list || []).map(m => ({ ...m, t: at(m.at) }));
 const WRITE = {
-  session: (data) => { store.session = data; if (data.login) ask(); },
-  pipeline: (data) => {
+  session: data => {
+    store.session = data;
+    if (data.login) ask();
+  },
+  pipeline: data => {
     if (store.pipeline && store.pipeline.loaded_at !== data.loaded_at) store.mistakes = [];
     store.pipeline = data;
   },
-  status: (data) => {
-    if (store.status && store.status.version !== data.version) receipt('ok', `The service is ${data.version} now`, 'Load the page again to have its newest version.');
+  status: data => {
+    if (store.status && store.status.version !== data.version)
+      receipt('ok', `The service is ${data.version} now`, 'Load the page again to have its newest version.');
     store.status = data;
   },
-  history: (data) => { store.points = data.points || []; store.marks = marks(data.marks); },
-  rates: (data) => {
+  history: data => {
+    store.points = data.points || [];
+    store.marks = marks(data.marks);
+  },
+  rates: data => {
     heardAt(data.t);
     store.rates = data;
     const last = store.points.at(-1);
     if (!last || last.t < data.t) store.points.push(data);
     while (store.points.length && store.points[0].t < data.t - 900e3) store.points.shift();
   },
-  marks: (data) => { store.marks = marks(data); },
-  partitions: (data) => { store.partitions = data; },
-  anomalies: (data) => { store.anomalies = data; },
-  dead_letters: (data) => { store.dead = data; },
+  marks: data => {
+    store.marks = marks(data);
+  },
+  partitions: data => {
+    store.partitions = data;
+  },
+  anomalies: data => {
+    store.anomalies = data;
+  },
+  dead_letters: data => {
+    store.dead = data;
+  }
 };
 function on(type, data) {
   if (!WRITE[type]) return;
@@ -137,8 +217,14 @@ function on(type, data) {
 }
 
 // ---- keyboard: single keys, never while typing, can be switched off ----
-const KEYS = { '/': () => sections.insights.search(), e: () => sections.explain.focus(), p: pause, t: nextTheme, '?': () => shortcuts(settings) };
-document.addEventListener('keydown', (e) => {
+const KEYS = {
+  '/': () => sections.insights.search(),
+  e: () => sections.explain.focus(),
+  p: pause,
+  t: nextTheme,
+  '?': () => shortcuts(settings)
+};
+document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey || settings.get('keys') === 'off' || document.body.classList.contains('logged-out')) return;
   if (e.target.closest('input, select, textarea, dialog')) return;
   if (/^[1-6]$/.test(e.key)) {
@@ -158,17 +244,26 @@ fill($('keys'), h('span.key-mark', '?'));
 attr($('keys'), 'title', 'Keyboard shortcuts');
 
 // The section in view is marked in the bar.
-const seen = new IntersectionObserver((entries) => {
-  for (const e of entries.filter((entry) => entry.isIntersecting)) {
-    for (const a of $('nav').querySelectorAll('a')) attr(a, 'aria-current', a.hash === `#${e.target.id}` ? 'true' : null);
-  }
-}, { rootMargin: '-72px 0px -70% 0px' });
+const seen = new IntersectionObserver(
+  entries => {
+    for (const e of entries.filter(entry => entry.isIntersecting)) {
+      for (const a of $('nav').querySelectorAll('a')) attr(a, 'aria-current', a.hash === `#${e.target.id}` ? 'true' : null);
+    }
+  },
+  { rootMargin: '-72px 0px -70% 0px' }
+);
 for (const id of SECTIONS) seen.observe($(id));
 
-const stream = live(on, () => { if (heard) heard.local = Date.now(); });
+const stream = live(on, () => {
+  if (heard) heard.local = Date.now();
+});
 function ask() {
   stream.stop();
-  login(() => { settings.set('login', 'yes'); heard = null; stream.start(); });
+  login(() => {
+    settings.set('login', 'yes');
+    heard = null;
+    stream.start();
+  });
 }
 onLogin(ask);
 theme(chosen());

@@ -2,7 +2,7 @@
 // group values, topics and dead letters are hostile input.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const shown = (kid) => kid != null && kid !== false && kid !== '';
+const shown = kid => kid != null && kid !== false && kid !== '';
 
 function build(el, attrs, kids) {
   for (const [name, value] of Object.entries(attrs || {})) {
@@ -24,12 +24,12 @@ function make(create, name, kids) {
   return build(el, attrs, kids);
 }
 export function h(name, ...kids) {
-  const el = make((tag) => document.createElement(tag), name, kids);
+  const el = make(tag => document.createElement(tag), name, kids);
   if (el.localName === 'button' && !el.hasAttribute('type')) el.type = 'button';
   return el;
 }
-export const s = (name, ...kids) => make((tag) => document.createElementNS(SVG, tag), name, kids);
-export const $ = (id) => document.getElementById(id);
+export const s = (name, ...kids) => make(tag => document.createElementNS(SVG, tag), name, kids);
+export const $ = id => document.getElementById(id);
 
 // Writes only what changed, so that selected text, focus and tooltips survive the next second.
 export function text(el, value) {
@@ -52,14 +52,17 @@ export function refill(el, of, ...kids) {
   const key = String(of);
   if (made.get(el) === key) return;
   made.set(el, key);
-  fill(el, ...kids.map((kid) => (typeof kid === 'function' ? kid() : kid)));
+  fill(el, ...kids.map(kid => (typeof kid === 'function' ? kid() : kid)));
 }
 
 // Rows are matched by key and updated in place. With `hold` (pointer or focus inside) nothing is added, removed or moved:
 // a row never slips away under the pointer.
 const listed = new WeakMap();
-export const forget = (parent) => { listed.delete(parent); parent.replaceChildren(); };
-export function keyed(parent, items, key, make, update, hold) {
+export const forget = parent => {
+  listed.delete(parent);
+  parent.replaceChildren();
+};
+export function keyed(parent, items, key, create, update, hold) {
   const rows = listed.get(parent) || listed.set(parent, new Map()).get(parent);
   const seen = new Set();
   let at = parent.firstElementChild;
@@ -69,7 +72,7 @@ export function keyed(parent, items, key, make, update, hold) {
     let row = rows.get(k);
     if (!row) {
       if (hold && rows.size) continue;
-      row = make(item);
+      row = create(item);
       rows.set(k, row);
     }
     update(row, item);
@@ -108,17 +111,21 @@ const PATHS = {
   dot: 'M8 6.5a1.5 1.5 0 1 0 0 3a1.5 1.5 0 0 0 0-3',
   minus: 'M4 8h8',
   check: 'M3.5 8.4l3 3l6-6.6',
-  lock: 'M3.5 7h9v7h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2',
+  lock: 'M3.5 7h9v7h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2'
 };
-export const icon = (name) => s('svg.icon', { viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' },
-  s('path', { d: PATHS[name] }));
+export const icon = name =>
+  s('svg.icon', { viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' }, s('path', { d: PATHS[name] }));
 
 export function copyButton(value, label = 'Copy') {
   const word = h('span', label);
   const copy = async () => {
-    try { await navigator.clipboard.writeText(value()); text(word, 'Copied'); }
-    // Without TLS browsers have no clipboard.
-    catch { text(word, 'Select and copy by hand'); }
+    try {
+      await navigator.clipboard.writeText(value());
+      text(word, 'Copied');
+    } catch {
+      // Without TLS browsers have no clipboard.
+      text(word, 'Select and copy by hand');
+    }
     setTimeout(() => text(word, label), 1600);
   };
   return h('button.button.quiet.small', { onclick: copy }, icon('copy'), word);

@@ -10,13 +10,13 @@ export function heardAt(serverTime) {
   if (Math.abs(off - skew) > 2000) skew = Math.abs(off) > 2000 ? off : 0;
 }
 // RFC 3339 as milliseconds; null stays null.
-export const at = (value) => (value ? Date.parse(value) : null);
+export const at = value => (value ? Date.parse(value) : null);
 
-const iso = (t) => new Date(t).toISOString();
-export const clock = (t) => (t === null ? NONE : iso(t).slice(11, 19));
-export const clockMs = (t) => (t === null ? NONE : iso(t).slice(11, 23));
-export const minute = (t) => iso(t).slice(11, 16);
-export const stamp = (t) => (t === null ? NONE : `${iso(t).slice(0, 10)} ${clockMs(t)}`);
+const iso = t => new Date(t).toISOString();
+export const clock = t => (t === null ? NONE : iso(t).slice(11, 19));
+export const clockMs = t => (t === null ? NONE : iso(t).slice(11, 23));
+export const minute = t => iso(t).slice(11, 16);
+export const stamp = t => (t === null ? NONE : `${iso(t).slice(0, 10)} ${clockMs(t)}`);
 // From and to of a window: the date only when it is not today's, seconds only when there are some.
 export function span(from, to) {
   const show = from % 60e3 || to % 60e3 ? clock : minute;
@@ -24,13 +24,15 @@ export function span(from, to) {
   return `${day === iso(now()).slice(0, 10) ? '' : `${day} `}${show(from)}–${show(to)}`;
 }
 // Every time on the page is UTC, like the logs and the insight records; the title has local time.
-export const time = (t, show = clock) => (t === null ? h('span', NONE)
-  : h('time', { datetime: iso(t), title: `${stamp(t)} UTC\n${new Date(t).toLocaleString()} on this computer`, text: show(t) }));
+export const time = (t, show = clock) =>
+  t === null
+    ? h('span', NONE)
+    : h('time', { datetime: iso(t), title: `${stamp(t)} UTC\n${new Date(t).toLocaleString()} on this computer`, text: show(t) });
 
 export function dur(seconds) {
   if (seconds == null || !Number.isFinite(seconds)) return NONE;
   const v = Math.max(0, seconds);
-  const two = (n) => String(Math.floor(n)).padStart(2, '0');
+  const two = n => String(Math.floor(n)).padStart(2, '0');
   if (v < 0.9995) return `${Math.round(v * 1000)} ms`;
   if (v < 9.95) return `${v.toFixed(1)} s`;
   if (v < 60) return `${Math.floor(v)} s`;
@@ -39,8 +41,8 @@ export function dur(seconds) {
   return `${Math.floor(v / 86400)} d ${Math.floor((v % 86400) / 3600)} h`;
 }
 // A duration of the pipeline file: 1 min, not 1 min 00 s.
-export const length = (seconds) => (seconds % 1 === 0 && seconds < 60 ? `${seconds} s` : dur(seconds).replace(/ 00? (s|min|h)$/, ''));
-export const since = (t) => dur((now() - t) / 1000);
+export const length = seconds => (seconds % 1 === 0 && seconds < 60 ? `${seconds} s` : dur(seconds).replace(/ 00? (s|min|h)$/, ''));
+export const since = t => dur((now() - t) / 1000);
 export function ago(t) {
   const v = Math.max(0, (now() - t) / 1000);
   if (v < 1) return 'now';
@@ -54,14 +56,15 @@ export function ago(t) {
 const grouped = new Intl.NumberFormat('en');
 const precise = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
 export const NONE = '–';
-const none = (n) => n == null || Number.isNaN(n);
-export const num = (n) => (none(n) ? NONE : Math.abs(n) >= 1e7 ? `${(n / 1e6).toFixed(1)} M` : grouped.format(Math.round(n)));
+const none = n => n == null || Number.isNaN(n);
+export const num = n => (none(n) ? NONE : Math.abs(n) >= 1e7 ? `${(n / 1e6).toFixed(1)} M` : grouped.format(Math.round(n)));
 // Offsets and positions are identities: never shortened.
-export const exact = (n) => (none(n) ? NONE : grouped.format(n));
+export const exact = n => (none(n) ? NONE : grouped.format(n));
 // A measure may be an average or a sum of fractions.
-export const measure = (n) => (none(n) ? NONE : Number.isInteger(n) || Math.abs(n) >= 1e4 ? num(n) : precise.format(n));
-export const rate = (n) => (none(n) ? NONE : n < 0.05 ? '0' : n < 9.95 ? n.toFixed(1) : num(n));
-export const bytes = (n) => (none(n) ? NONE : n < 1000 ? plural(n, 'byte') : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
+export const measure = n => (none(n) ? NONE : Number.isInteger(n) || Math.abs(n) >= 1e4 ? num(n) : precise.format(n));
+export const rate = n => (none(n) ? NONE : n < 0.05 ? '0' : n < 9.95 ? n.toFixed(1) : num(n));
+export const bytes = n =>
+  none(n) ? NONE : n < 1000 ? plural(n, 'byte') : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 export const plural = (n, one, many = `${one}s`) => `${num(n)} ${n === 1 ? one : many}`;
 export function share(part, whole) {
   if (!whole || none(part)) return '';

@@ -5,23 +5,25 @@
 const NODE = 46;
 const HIDDEN = [-99, -99];
 
-const isFan = (n) => n.kind === 'output' || n.kind === 'aggregate';
-const named = (nodes, id) => nodes.find((n) => n.id === id);
-export const chainOf = (nodes) => ['source', 'filter', 'transform'].map((kind) => nodes.find((n) => n.kind === kind)).filter(Boolean);
+const isFan = n => n.kind === 'output' || n.kind === 'aggregate';
+const named = (nodes, id) => nodes.find(n => n.id === id);
+export const chainOf = nodes => ['source', 'filter', 'transform'].map(kind => nodes.find(n => n.kind === kind)).filter(Boolean);
 
 // The ways between nodes: {from, to, key, kind}, key being the name of its rate.
 export function ways(nodes) {
   const chain = chainOf(nodes);
   const last = chain.at(-1);
   const list = [];
-  const way = (from, to, key, kind = 'good') => { if (from && to) list.push({ from: from.id, to: to.id, key, kind }); };
+  const way = (from, to, key, kind = 'good') => {
+    if (from && to) list.push({ from: from.id, to: to.id, key, kind });
+  };
   const dead = named(nodes, 'dead');
   chain.slice(1).forEach((n, i) => way(chain[i], n, n.kind === 'transform' ? 'filter>transform' : 'source>filter'));
   for (const n of nodes.filter(isFan)) way(last, n, n.id);
-  way(chain.find((n) => n.kind === 'filter') || last, named(nodes, 'filtered'), 'filter>filtered', 'filtered');
+  way(chain.find(n => n.kind === 'filter') || last, named(nodes, 'filtered'), 'filter>filtered', 'filtered');
   way(chain[0], dead, 'source>dead', 'dead');
   if (last !== chain[0]) way(last, dead, 'transform>dead', 'dead');
-  const aggregates = nodes.filter((n) => n.kind === 'aggregate');
+  const aggregates = nodes.filter(n => n.kind === 'aggregate');
   way(aggregates.at(-1), dead, 'aggregates>dead', 'dead');
   return list;
 }
@@ -41,15 +43,19 @@ export function layout(nodes, width) {
   const fanX = chain.length * (w + gap);
   const places = {};
   const lines = {};
-  const set = (key, d, label = HIDDEN, anchor = 'middle') => { lines[key] = { d, label, anchor }; };
+  const set = (key, d, label = HIDDEN, anchor = 'middle') => {
+    lines[key] = { d, label, anchor };
+  };
 
   chain.forEach((n, i) => {
     const x = i * (w + gap);
     places[n.id] = [x, top, w, NODE];
     if (i) set(n.kind === 'transform' ? 'filter>transform' : 'source>filter', `M${x - gap} ${mid}H${x}`, [x - gap / 2, mid - 7]);
   });
-  fan.forEach((n, i) => { places[n.id] = [fanX, mid - fanTall / 2 + i * step, fanW, slim]; });
-  const filtering = chain.find((n) => n.kind === 'filter') || chain.at(-1);
+  fan.forEach((n, i) => {
+    places[n.id] = [fanX, mid - fanTall / 2 + i * step, fanW, slim];
+  });
+  const filtering = chain.find(n => n.kind === 'filter') || chain.at(-1);
   const fx = places[filtering.id][0];
   places.filtered = [fx, top - 92, w, NODE];
   set('filter>filtered', `M${fx + w / 2} ${top}V${top - 92 + NODE}`, [fx + w / 2 + 8, top - 19], 'start');
@@ -67,8 +73,12 @@ export function layout(nodes, width) {
     const y = places[n.id][1] + places[n.id][3] / 2;
     const up = y < mid ? -1 : 1;
     const r = Math.min(8, Math.abs(y - mid) / 2);
-    set(n.id, Math.abs(y - mid) < 1 ? `M${last + w} ${mid}H${fanX}`
-      : `M${last + w} ${mid}H${bend - r}q${r} 0 ${r} ${up * r}V${y - up * r}q0 ${up * r} ${r} ${up * r}H${fanX}`);
+    set(
+      n.id,
+      Math.abs(y - mid) < 1
+        ? `M${last + w} ${mid}H${fanX}`
+        : `M${last + w} ${mid}H${bend - r}q${r} 0 ${r} ${up * r}V${y - up * r}q0 ${up * r} ${r} ${up * r}H${fanX}`
+    );
   }
   if (fan.length) {
     const [x, y, , tallest] = places[fan.at(-1).id];

@@ -5,17 +5,18 @@ import { clean } from './bytes.js';
 import { cut, spark } from './chart.js';
 
 // A value of a group as text. What the event did not have is not the text "null".
-const shown = (v) => (v === null ? 'none' : v === '' ? 'empty' : clean(typeof v === 'string' ? v : JSON.stringify(v)));
-export const groupName = (group) => (Object.keys(group).length ? Object.values(group).map(shown).join(' ') : 'all events');
+const shown = v => (v === null ? 'none' : v === '' ? 'empty' : clean(typeof v === 'string' ? v : JSON.stringify(v)));
+export const groupName = group => (Object.keys(group).length ? Object.values(group).map(shown).join(' ') : 'all events');
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-export const isOdd = (store, a, name, group, start) => store.anomalies.some((x) => x.aggregate === a.name && x.anomaly.measure === name && at(x.window.start) === start && same(x.group, group));
+export const isOdd = (store, a, name, group, start) =>
+  store.anomalies.some(x => x.aggregate === a.name && x.anomaly.measure === name && at(x.window.start) === start && same(x.group, group));
 
 // The rows with their windows put on one scale of starts, null where a group had no event. Sessions have no common scale.
 // Event time has come as far as `passed`.
 export function aligned(data, a, passed) {
   const keys = new Map();
-  const rows = data.rows.map((r) => {
-    const windows = r.windows.map((w) => ({ ...w, start: at(w.start), end: at(w.end) }));
+  const rows = data.rows.map(r => {
+    const windows = r.windows.map(w => ({ ...w, start: at(w.start), end: at(w.end) }));
     const key = JSON.stringify(r.group);
     // (other) may be there once for each partition of the partials.
     const times = (keys.get(key) || 0) + 1;
@@ -24,23 +25,23 @@ export function aligned(data, a, passed) {
   });
   const session = a.window.kind === 'session';
   const step = a.window.every_seconds * 1000;
-  const all = rows.flatMap((r) => r.windows.map((w) => w.start));
+  const all = rows.flatMap(r => r.windows.map(w => w.start));
   const last = all.length ? Math.max(...all) : 0;
   const first = all.length ? Math.max(Math.min(...all), last - 29 * step) : 0;
   const starts = session || !all.length ? [] : Array.from({ length: Math.round((last - first) / step) + 1 }, (_, i) => first + i * step);
   for (const r of rows) {
-    const by = new Map(r.windows.map((w) => [w.start, w]));
-    r.slots = session ? r.windows : starts.map((start) => by.get(start) || null);
+    const by = new Map(r.windows.map(w => [w.start, w]));
+    r.slots = session ? r.windows : starts.map(start => by.get(start) || null);
   }
   // From the first window that is not final in any row on, nothing is; windows that event time has not passed are filling.
-  const whole = starts.findIndex((_, i) => rows.some((r) => r.slots[i] && !r.slots[i].final));
-  const filling = session ? 0 : starts.filter((start) => start + a.window.size_seconds * 1000 > passed).length;
+  const whole = starts.findIndex((_, i) => rows.some(r => r.slots[i] && !r.slots[i].final));
+  const filling = session ? 0 : starts.filter(start => start + a.window.size_seconds * 1000 > passed).length;
   const partial = Math.max(whole < 0 ? 0 : starts.length - whole, filling);
   return { ...data, rows, starts, partial, filling };
 }
 
 // A measure as a number for charts: null when it is none. Digits beyond what JavaScript holds come as rawJSON.
-export const numeric = (v) => (typeof v === 'number' ? v : v && v.rawJSON !== undefined ? Number(v.rawJSON) : null);
+export const numeric = v => (typeof v === 'number' ? v : v && v.rawJSON !== undefined ? Number(v.rawJSON) : null);
 function value(m, v) {
   if (v == null) return NONE;
   if (numeric(v) !== null) return measure(numeric(v));
@@ -49,10 +50,16 @@ function value(m, v) {
 }
 // Entries of top(): their part of the events where count() is among the measures, otherwise how often.
 function tops(list, total) {
-  return (list || []).map((e) => {
+  return (list || []).map(e => {
     const much = total ? `${Math.round((100 * e.count) / total)} %` : num(e.count);
     const about = e.error ? `≈ ${num(e.count)}: up to ${num(e.error)} too high` : num(e.count);
-    return h('span.top', { title: `${shown(e.value)}: ${about}` }, cut(shown(e.value), 30), ' ', h('span.muted.n', `${e.error ? '≈ ' : ''}${much}`));
+    return h(
+      'span.top',
+      { title: `${shown(e.value)}: ${about}` },
+      cut(shown(e.value), 30),
+      ' ',
+      h('span.muted.n', `${e.error ? '≈ ' : ''}${much}`)
+    );
   });
 }
 
@@ -64,7 +71,8 @@ export class GroupTable {
     this.table = h('table.table.groups', h('caption.sr'), h('thead', this.head), this.body);
     this.el = h('div.table-wrap', this.table);
     this.held = h('span.held', { hidden: true, text: 'Order held while you are here' });
-    for (const e of ['pointerenter', 'pointerleave', 'focusin', 'focusout']) this.table.addEventListener(e, () => setTimeout(() => this.check()));
+    for (const e of ['pointerenter', 'pointerleave', 'focusin', 'focusout'])
+      this.table.addEventListener(e, () => setTimeout(() => this.check()));
   }
   check() {
     const hold = this.table.matches(':hover') || this.table.contains(document.activeElement);
@@ -77,40 +85,82 @@ export class GroupTable {
   // A colour belongs to a group, not to a rank: it stays while the group is on the chart.
   tones(keys) {
     for (const k of this.given.keys()) if (!keys.includes(k)) this.given.delete(k);
-    for (const k of keys) if (!this.given.has(k)) this.given.set(k, [1, 2, 3, 4, 5].find((t) => ![...this.given.values()].includes(t)));
+    for (const k of keys)
+      if (!this.given.has(k))
+        this.given.set(
+          k,
+          [1, 2, 3, 4, 5].find(t => ![...this.given.values()].includes(t))
+        );
     return this.given;
   }
 
   reset(aggregate, chosen) {
     Object.assign(this, { a: aggregate, chosen, session: aggregate.window.kind === 'session' });
-    this.count = aggregate.measures.find((m) => m.expression.replaceAll(' ', '') === 'count()');
+    this.count = aggregate.measures.find(m => m.expression.replaceAll(' ', '') === 'count()');
     forget(this.body);
     text(this.table.caption, `Groups of ${aggregate.name}`);
-    const sort = (m) => h('button.th-button', { onclick: () => this.onmeasure(m.name) }, m.name, m.name === chosen && icon('down'));
-    const column = (m) => [
-      h('th', { scope: 'col', class: m.kind === 'number' ? 'num' : `col-${m.kind}`, title: [m.expression, m.about].filter(Boolean).join(', '), 'aria-sort': m.name === chosen ? 'descending' : null }, m.kind === 'number' ? sort(m) : m.name),
-      m.name === chosen && h('th.num.col-before', { scope: 'col', title: `${chosen} in the ${this.session ? 'session' : 'window'} before`, text: 'before' }),
+    const sort = m => h('button.th-button', { onclick: () => this.onmeasure(m.name) }, m.name, m.name === chosen && icon('down'));
+    const column = m => [
+      h(
+        'th',
+        {
+          scope: 'col',
+          class: m.kind === 'number' ? 'num' : `col-${m.kind}`,
+          title: [m.expression, m.about].filter(Boolean).join(', '),
+          'aria-sort': m.name === chosen ? 'descending' : null
+        },
+        m.kind === 'number' ? sort(m) : m.name
+      ),
+      m.name === chosen &&
+        h('th.num.col-before', { scope: 'col', title: `${chosen} in the ${this.session ? 'session' : 'window'} before`, text: 'before' })
     ];
-    fill(this.head, aggregate.group_by.length ? aggregate.group_by.map((g) => h('th.col-group', { scope: 'col', text: g })) : h('th', { scope: 'col', text: 'group' }),
-      aggregate.measures.map(column), chosen && h('th.col-spark', { scope: 'col', text: `last 30 ${this.session ? 'sessions' : 'windows'}, ${chosen}` }),
-      h('th.col-state', { scope: 'col', text: this.session ? 'session' : 'window' }));
+    fill(
+      this.head,
+      aggregate.group_by.length
+        ? aggregate.group_by.map(g => h('th.col-group', { scope: 'col', text: g }))
+        : h('th', { scope: 'col', text: 'group' }),
+      aggregate.measures.map(column),
+      chosen && h('th.col-spark', { scope: 'col', text: `last 30 ${this.session ? 'sessions' : 'windows'}, ${chosen}` }),
+      h('th.col-state', { scope: 'col', text: this.session ? 'session' : 'window' })
+    );
   }
 
   show(data, picked) {
     Object.assign(this, { data, picked });
-    keyed(this.body, data.rows, (r) => r.key, (r) => this.make(r), (tr, r) => this.update(tr, r), this.hold);
+    keyed(
+      this.body,
+      data.rows,
+      r => r.key,
+      r => this.make(r),
+      (tr, r) => this.update(tr, r),
+      this.hold
+    );
   }
 
   make(r) {
-    const group = (v) => h('th', { scope: 'row', class: `col-group${v === null || v === '' ? ' absent' : ''}`, title: v === null ? 'the events did not have it' : shown(v), text: shown(v) });
-    const names = this.a.group_by.length ? this.a.group_by.map((g) => group(r.group[g] ?? null)) : [h('th', { scope: 'row', text: 'all events' })];
+    const group = v =>
+      h('th', {
+        scope: 'row',
+        class: `col-group${v === null || v === '' ? ' absent' : ''}`,
+        title: v === null ? 'the events did not have it' : shown(v),
+        text: shown(v)
+      });
+    const names = this.a.group_by.length
+      ? this.a.group_by.map(g => group(r.group[g] ?? null))
+      : [h('th', { scope: 'row', text: 'all events' })];
     const swatch = h('span.swatch');
     names[0].prepend(swatch);
-    const measures = this.a.measures.map((m) => h('td', { class: m.kind === 'number' ? 'num n' : `n col-${m.kind}` }));
+    const measures = this.a.measures.map(m => h('td', { class: m.kind === 'number' ? 'num n' : `n col-${m.kind}` }));
     const before = h('td.num.n.muted.col-before');
     const line = h('td.col-spark');
     const end = h('td.col-state');
-    const tr = h('tr', names, measures.map((td, i) => [td, this.a.measures[i].name === this.chosen && before]), this.chosen && line, end);
+    const tr = h(
+      'tr',
+      names,
+      measures.map((td, i) => [td, this.a.measures[i].name === this.chosen && before]),
+      this.chosen && line,
+      end
+    );
     return Object.assign(tr, { parts: { swatch, measures, before, line, end } });
   }
 
@@ -123,14 +173,14 @@ export class GroupTable {
     const w = r.slots[i] || null;
     const total = w && this.count ? w.measures[this.count.name] : null;
     this.a.measures.forEach((m, k) => {
-      const v = w ? w.measures[m.name] ?? null : null;
+      const v = w ? (w.measures[m.name] ?? null) : null;
       if (Array.isArray(v)) refill(measures[k], JSON.stringify([v, total]), () => tops(v, total));
       else text(measures[k], value(m, v));
     });
     text(before, i > 0 && r.slots[i - 1] ? measure(numeric(r.slots[i - 1].measures[this.chosen])) : NONE);
     if (this.chosen) {
-      const values = r.slots.map((s) => s && numeric(s.measures[this.chosen]));
-      const odd = r.slots.findIndex((s) => s && isOdd(this.store, this.a, this.chosen, r.group, s.start));
+      const values = r.slots.map(s => s && numeric(s.measures[this.chosen]));
+      const odd = r.slots.findIndex(s => s && isOdd(this.store, this.a, this.chosen, r.group, s.start));
       const look = { partial: this.session ? 0 : data.partial, filling: data.filling, odd, picked: this.picked === null ? -1 : i };
       refill(line, JSON.stringify([values, look]), () => spark(values, look));
     }
@@ -139,7 +189,10 @@ export class GroupTable {
   state(w) {
     if (!w) return h('span.muted', 'no events');
     const label = w.final ? 'final' : 'open';
-    return [this.session && h('span.n', { title: `${clock(w.start)}–${clock(w.end)} UTC`, text: `${span(w.start, w.end)} ` }),
-      h('span', { class: `chip chip-${label}`, title: `written ${num(w.revision)} times`, text: label }), h('span.muted.n', ` rev ${w.revision}`)];
+    return [
+      this.session && h('span.n', { title: `${clock(w.start)}–${clock(w.end)} UTC`, text: `${span(w.start, w.end)} ` }),
+      h('span', { class: `chip chip-${label}`, title: `written ${num(w.revision)} times`, text: label }),
+      h('span.muted.n', ` rev ${w.revision}`)
+    ];
   }
 }

@@ -3,7 +3,7 @@ import { $, h, s, text, attr, fill } from './dom.js';
 import { NONE, at, plural, rate, time } from './format.js';
 import { chainOf, layout, ways } from './graph.js';
 
-const per = (v) => (v == null ? NONE : `${rate(v)}/s`);
+const per = v => (v == null ? NONE : `${rate(v)}/s`);
 
 // One line of YAML with its key and its comment told apart.
 function yaml(line) {
@@ -20,9 +20,14 @@ export function mountPipeline(root, { store }) {
   const file = h('span.mono');
   const where = h('span.muted');
   const problems = h('p.yaml-state', { hidden: true });
-  root.append(h('div.section-head', h('h2', { id: 'pipeline-h', text: 'Pipeline' }), note),
-    h('div.card.split-pipe', h('div.graph-wrap', graph),
-      h('div.yaml-wrap', h('div.yaml-in', h('div.pane-head', file, where), problems, code))));
+  root.append(
+    h('div.section-head', h('h2', { id: 'pipeline-h', text: 'Pipeline' }), note),
+    h(
+      'div.card.split-pipe',
+      h('div.graph-wrap', graph),
+      h('div.yaml-wrap', h('div.yaml-in', h('div.pane-head', file, where), problems, code))
+    )
+  );
   let nodes = [];
   let edges = [];
   let picked = null;
@@ -37,32 +42,63 @@ export function mountPipeline(root, { store }) {
   }
   function pick(id, scroll) {
     picked = id;
-    const stage = store.pipeline.stages.find((x) => x.id === id);
+    const stage = store.pipeline.stages.find(x => x.id === id);
     for (const n of nodes) attr(n.el, 'aria-pressed', String(n.id === id));
     mark(...((stage && stage.lines) || [0, -1]), scroll);
     if (stage && !stage.lines) text(where, `no ${stage.kind} in the file`);
   }
   function node({ id, kind, title }, act) {
     const value = h('span.node-rate.n');
-    const el = h('button', { class: `node node-${kind}`, 'aria-pressed': 'false', onclick: act || (() => pick(id, true)) },
-      h('span.node-kind', kind), value, h('span.node-title', { title, text: title }));
+    const el = h(
+      'button',
+      { class: `node node-${kind}`, 'aria-pressed': 'false', onclick: act || (() => pick(id, true)) },
+      h('span.node-kind', kind),
+      value,
+      h('span.node-title', { title, text: title })
+    );
     return { id, kind, el, value };
   }
   const jump = () => $('rejected').scrollIntoView();
 
   function build() {
     const p = store.pipeline;
-    const filtering = () => pick((chainOf(nodes).find((n) => n.kind === 'filter') || nodes[0]).id, true);
-    nodes = [...p.stages.map((x) => node(x)), node({ id: 'filtered', kind: 'dropped', title: 'filtered out' }, filtering), node({ id: 'dead', kind: 'rejected', title: 'dead letters' }, jump)];
-    edges = ways(nodes).map((w) => ({ ...w, line: s('path', { class: `edge edge-${w.kind}` }), label: s('text.edge-label') }));
-    fill(graph, svg, nodes.map((n) => n.el));
-    fill(svg, edges.map((e) => e.line), edges.map((e) => e.label));
-    const choose = (i) => { const hit = p.stages.find((x) => x.lines && i >= x.lines[0] && i <= x.lines[1]); if (hit) pick(hit.id); };
-    fill(code, p.text.split('\n').map((line, i) => h('li', { onclick: () => choose(i + 1) },
-      h('span.code-no', { 'aria-hidden': 'true', text: String(i + 1) }), h('code', yaml(line)))));
+    const filtering = () => pick((chainOf(nodes).find(n => n.kind === 'filter') || nodes[0]).id, true);
+    nodes = [
+      ...p.stages.map(x => node(x)),
+      node({ id: 'filtered', kind: 'dropped', title: 'filtered out' }, filtering),
+      node({ id: 'dead', kind: 'rejected', title: 'dead letters' }, jump)
+    ];
+    edges = ways(nodes).map(w => ({ ...w, line: s('path', { class: `edge edge-${w.kind}` }), label: s('text.edge-label') }));
+    fill(
+      graph,
+      svg,
+      nodes.map(n => n.el)
+    );
+    fill(
+      svg,
+      edges.map(e => e.line),
+      edges.map(e => e.label)
+    );
+    const choose = i => {
+      const hit = p.stages.find(x => x.lines && i >= x.lines[0] && i <= x.lines[1]);
+      if (hit) pick(hit.id);
+    };
+    fill(
+      code,
+      p.text
+        .split('\n')
+        .map((line, i) =>
+          h(
+            'li',
+            { onclick: () => choose(i + 1) },
+            h('span.code-no', { 'aria-hidden': 'true', text: String(i + 1) }),
+            h('code', yaml(line))
+          )
+        )
+    );
     text(file, p.file);
     place();
-    const first = p.stages.find((x) => x.id === picked) || p.stages.find((x) => x.kind === 'filter') || p.stages[0];
+    const first = p.stages.find(x => x.id === picked) || p.stages.find(x => x.kind === 'filter') || p.stages[0];
     if (first) pick(first.id, true);
   }
   function place() {
@@ -70,7 +106,7 @@ export function mountPipeline(root, { store }) {
     const { height, places, lines } = layout(nodes, Math.max(620, width));
     graph.classList.toggle('listed', width < 620);
     for (const n of nodes) {
-      const [left, top, w, tall] = (places[n.id] || [0, 0, 0, 0]).map((v) => Math.round(v));
+      const [left, top, w, tall] = (places[n.id] || [0, 0, 0, 0]).map(v => Math.round(v));
       Object.assign(n.el.style, { left: `${left}px`, top: `${top}px`, width: `${w}px`, height: `${tall}px` });
       n.el.classList.toggle('slim', tall < 40);
     }
@@ -82,11 +118,19 @@ export function mountPipeline(root, { store }) {
       attr(e.label, 'text-anchor', anchor);
     }
     graph.style.height = `${height}px`;
-    for (const [name, value] of [['width', width], ['height', height], ['viewBox', `0 0 ${width} ${height}`]]) attr(svg, name, value);
+    for (const [name, value] of [
+      ['width', width],
+      ['height', height],
+      ['viewBox', `0 0 ${width} ${height}`]
+    ])
+      attr(svg, name, value);
   }
   new ResizeObserver(([e]) => {
     const w = Math.round(e.contentRect.width);
-    if (w && w !== width) { width = w; place(); }
+    if (w && w !== width) {
+      width = w;
+      place();
+    }
   }).observe(graph);
 
   function rates() {
@@ -99,27 +143,50 @@ export function mountPipeline(root, { store }) {
       edge.line.style.strokeWidth = `${v ? 1.2 + 2.6 * Math.sqrt(Math.min(1, v / Math.max(1, r.in))) : 1}px`;
       edge.line.classList.toggle('quiet', !v);
     }
-    const of = { source: r.in, filter: e['source>filter'], transform: e['filter>transform'], dead: r.dead_letter + r.late, filtered: r.filtered };
+    const of = {
+      source: r.in,
+      filter: e['source>filter'],
+      transform: e['filter>transform'],
+      dead: r.dead_letter + r.late,
+      filtered: r.filtered
+    };
     for (const n of nodes) text(n.value, per(n.id in of ? of[n.id] : e[n.id]));
   }
   function refused() {
     const bad = store.mistakes;
-    [...code.children].forEach((li, i) => li.classList.toggle('bad', bad.some((e) => e.line === i + 1)));
+    [...code.children].forEach((li, i) =>
+      li.classList.toggle(
+        'bad',
+        bad.some(e => e.line === i + 1)
+      )
+    );
     problems.hidden = !bad.length;
-    text(problems, bad.length ? `Shown is the file in use. The one on disk was refused: ${bad.map((e) => `line ${e.line}:${e.column} ${e.message}`).join('; ')}` : '');
+    text(
+      problems,
+      bad.length
+        ? `Shown is the file in use. The one on disk was refused: ${bad.map(e => `line ${e.line}:${e.column} ${e.message}`).join('; ')}`
+        : ''
+    );
   }
-  const update = (type) => {
+  const update = type => {
     if (type === 'pipeline') {
       const p = store.pipeline;
       fill(note, p.partitions === null ? '' : `${plural(p.partitions, 'source partition')} · `, 'loaded ', time(at(p.loaded_at)), ' UTC');
       const key = JSON.stringify([p.text, p.stages]);
-      if (key !== built) { built = key; build(); }
+      if (key !== built) {
+        built = key;
+        build();
+      }
       refused();
       rates();
     }
     if (type === 'rates') rates();
     if (type === 'mistakes') refused();
   };
-  update.line = (n) => { root.scrollIntoView(); mark(n, n, true); code.focus({ preventScroll: true }); };
+  update.line = n => {
+    root.scrollIntoView();
+    mark(n, n, true);
+    code.focus({ preventScroll: true });
+  };
   return update;
 }

@@ -10,15 +10,22 @@ function mistake(e) {
   const part = (from, to) => letters.slice(from, to).join('');
   const from = Math.max(0, (e.column || 1) - 1);
   const to = from + Math.max(1, e.length || 1);
-  return h('li.yaml-error',
+  return h(
+    'li.yaml-error',
     h('p', h('strong', e.line ? `Line ${e.line}, column ${e.column}: ` : ''), e.message),
-    letters.length > 0 && h('pre.code.caret', { tabindex: '0' }, h('span.code-no', String(e.line)),
-      h('span', part(0, from), h('mark', part(from, to) || ' '), part(to))),
-    e.hint && h('p.muted', e.hint));
+    letters.length > 0 &&
+      h(
+        'pre.code.caret',
+        { tabindex: '0' },
+        h('span.code-no', String(e.line)),
+        h('span', part(0, from), h('mark', part(from, to) || ' '), part(to))
+      ),
+    e.hint && h('p.muted', e.hint)
+  );
 }
 function changes(list) {
-  const head = ['Changed', 'From', 'To'].map((t) => h('th', { scope: 'col', text: t }));
-  const row = (c) => h('tr', h('td.mono', c.what), h('td.mono.muted', c.from || '–'), h('td.mono', c.to || '–'));
+  const head = ['Changed', 'From', 'To'].map(t => h('th', { scope: 'col', text: t }));
+  const row = c => h('tr', h('td.mono', c.what), h('td.mono.muted', c.from || '–'), h('td.mono', c.to || '–'));
   return h('div.table-wrap', h('table.table.wraps', h('thead', h('tr', head)), h('tbody', list.map(row))));
 }
 
@@ -31,21 +38,44 @@ export async function reload({ status, pipeline }, refused) {
   const answer = await api.reload();
   if (!el.isConnected) return;
   const loaded = () => time(at(pipeline.loaded_at));
-  const again = () => h('button.button', { text: 'Check again', onclick: () => { el.close(); reload({ status, pipeline }, refused); } });
+  const again = () =>
+    h('button.button', {
+      text: 'Check again',
+      onclick: () => {
+        el.close();
+        reload({ status, pipeline }, refused);
+      }
+    });
   if (!answer.problem) {
     refused([]);
     text(title, `${pipeline.file} is loaded`);
     const same = !answer.changed || !answer.changed.length;
-    fill(body, h('p', same ? `Nothing in it has changed. ${status.replica} goes on as before.`
-      : `${status.replica} uses it from the next batch on. The other replicas watch their own copy of the file.`), !same && changes(answer.changed));
+    fill(
+      body,
+      h(
+        'p',
+        same
+          ? `Nothing in it has changed. ${status.replica} goes on as before.`
+          : `${status.replica} uses it from the next batch on. The other replicas watch their own copy of the file.`
+      ),
+      !same && changes(answer.changed)
+    );
     return;
   }
   text(title, `${pipeline.file} was not loaded`);
   const errors = answer.problem.errors || [];
   if (errors.length) refused(errors);
-  fill(body, errors.length
-    ? h('p', `${plural(errors.length, 'mistake')}. Nothing has changed: ${status.replica} goes on with the file loaded at `, loaded(), ' UTC.')
-    : h('p', `${sentence(answer.problem)} ${status.replica} goes on with the file loaded at `, loaded(), ' UTC.'),
-  h('ol.yaml-errors', errors.map(mistake)));
+  fill(
+    body,
+    errors.length
+      ? h(
+          'p',
+          `${plural(errors.length, 'mistake')}. Nothing has changed: ${status.replica} goes on with the file loaded at `,
+          loaded(),
+          ' UTC.'
+        )
+      : h('p', `${sentence(answer.problem)} ${status.replica} goes on with the file loaded at `, loaded(), ' UTC.'),
+    h('ol.yaml-errors', errors.map(mistake))
+  );
   buttons.prepend(again());
 }
