@@ -154,17 +154,16 @@ function bar() {
 }
 
 // Is the page itself live? That is another question than whether the service is healthy.
-let heard = null;
+// `at` is when the service was last heard, null before the first time; `local` is by the browser's clock, for the age.
+const heard = { at: null, local: Date.now() };
 function freshness() {
-  const stale = heard !== null && Date.now() - heard.local > 4000;
-  document.body.classList.toggle('is-stale', stale);
-  text($('live-text'), heard === null ? 'connecting' : stale ? 'not live' : `live ${clock(now())}`);
-  if (stale && $('stale').hidden)
-    fill(
-      $('stale'),
-      h('p', `This page lost the service at ${clock(heard.at)} UTC. All numbers are from then, not from now. It tries again by itself.`)
-    );
-  $('stale').hidden = !stale;
+  const first = heard.at === null;
+  const lost = Date.now() - heard.local > (first ? 6000 : 4000);
+  document.body.classList.toggle('is-stale', lost);
+  text($('live-text'), lost ? 'not live' : first ? 'connecting' : `live ${clock(now())}`);
+  const past = `This page lost the service at ${clock(heard.at)} UTC. All numbers are from then, not from now. It tries again by itself.`;
+  if (lost) refill($('stale'), heard.at, h('p', first ? 'This page has not reached the service yet. It tries again by itself.' : past));
+  $('stale').hidden = !lost;
 }
 
 // ---- events ----
@@ -209,7 +208,7 @@ const WRITE = {
 };
 function on(type, data) {
   if (!WRITE[type]) return;
-  heard = { local: Date.now(), at: now() };
+  Object.assign(heard, { local: Date.now(), at: now() });
   WRITE[type](data);
   if (store.status && (type === 'status' || type === 'session')) bar();
   tell(type);
@@ -255,13 +254,12 @@ const seen = new IntersectionObserver(
 for (const id of SECTIONS) seen.observe($(id));
 
 const stream = live(on, () => {
-  if (heard) heard.local = Date.now();
+  heard.local = Date.now();
 });
 function ask() {
   stream.stop();
   login(() => {
     settings.set('login', 'yes');
-    heard = null;
     stream.start();
   });
 }
