@@ -43,6 +43,7 @@ type App struct {
 	control  *control.Control
 	started  time.Time
 	member   *group.Member
+	storing  storing
 	cleanups cleanups
 }
 
@@ -57,7 +58,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.operate, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.operate, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}

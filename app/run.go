@@ -66,6 +66,7 @@ func (a *App) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	besideCtx, stop := context.WithCancel(ctx)
 	beside.Go(func() { a.report(besideCtx, reportEvery) })
+	beside.Go(func() { a.record(besideCtx) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
 	}
