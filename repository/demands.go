@@ -93,9 +93,6 @@ func (t *Topics) setting(ctx context.Context, topic, name string) (string, error
 		return "", fmt.Errorf("unexpected answer %T to DescribeConfigs", answer)
 	}
 	if err := broker.Check(op, topic, r.Resources[0].ErrorCode); err != nil {
-		if e, ok := errors.AsType[*model.Error](err); ok && e.Class == model.Unauthorized {
-			e.Hint = "an ACL is missing: the user needs DESCRIBE_CONFIGS on the topic"
-		}
 		return "", err
 	}
 	for _, c := range r.Resources[0].Configs {

@@ -85,10 +85,23 @@ func (k Kafka) tlsConfig() (*tls.Config, error) {
 	// Read again at each handshake: a renewed certificate is used without a restart.
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(k.SSLCertFile, k.SSLKeyFile)
-		return &pair, err
+		if err != nil {
+			return nil, &ClientCertificateError{Err: err}
+		}
+		return &pair, nil
 	}
 	return config, nil
 }
+
+// ClientCertificateError says that the files of the client certificate cannot be used any more.
+type ClientCertificateError struct{ Err error }
+
+func (e *ClientCertificateError) Error() string {
+	return "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE: " + e.Err.Error()
+}
+
+// Unwrap is what is wrong with them.
+func (e *ClientCertificateError) Unwrap() error { return e.Err }
 
 // mechanism is nil when the protocol has no SASL.
 func (k Kafka) mechanism() (sasl.Mechanism, error) {

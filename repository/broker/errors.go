@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"data-stream-engine/model"
+	"data-stream-engine/utils"
 )
 
 // Kafka's error codes that the engine tells apart.
@@ -68,12 +70,10 @@ var classes = map[int16]model.Class{
 
 var hints = map[int16]string{
 	17: "topic names have letters, digits, '.', '_' and '-' only",
-	29: "an ACL is missing: the user needs READ and DESCRIBE on the source topic, WRITE and DESCRIBE on the output and dead-letter topics, all of these on <group>-partials, -changelog, -insights and -control",
-	30: "an ACL is missing: the user needs READ on the group",
-	31: "an ACL is missing: the user needs the operation on the cluster resource",
+	33: "the broker does not offer that way to log in: check KAFKA_SASL_MECHANISM",
+	34: "the broker does not log anybody in there: check KAFKA_SECURITY_PROTOCOL and the port",
 	38: "KAFKA_REPLICATION_FACTOR is larger than the number of brokers",
 	50: "TRANSACTION_TIMEOUT is above the brokers' transaction.max.timeout.ms",
-	53: "an ACL is missing: the user needs WRITE and DESCRIBE on the transactional id",
 	58: "check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM",
 }
 
@@ -82,7 +82,7 @@ func Check(op, subject string, code int16) error {
 	if code == 0 {
 		return nil
 	}
-	return &model.Error{Class: classes[code], Op: op, Subject: subject, Code: code, Err: describe(code), Hint: hints[code]}
+	return &model.Error{Class: classes[code], Op: op, Subject: subject, Code: code, Err: describe(code), Hint: cmp.Or(hints[code], missing(op, code))}
 }
 
 // describe is Kafka's name of a code, with the code itself for whoever looks it up.
@@ -108,19 +108,27 @@ func unreachable(op, address string, err error) error {
 	var code kafka.Error
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
+	var own *utils.ClientCertificateError
 	var remote *net.OpError
 	switch {
 	case errors.As(err, &code):
 		e.Class, e.Code, e.Hint = classes[int16(code)], int16(code), hints[int16(code)]
+	case errors.As(err, &own):
+		e.Class, e.Hint = model.Unauthorized, "the files are read again with each connection: put a certificate and its key there"
 	case errors.As(err, &authority):
 		e.Class, e.Hint = model.Unauthorized, "the broker's certificate is not signed by a known authority: set KAFKA_SSL_CA_FILE"
 	case errors.As(err, &host):
 		e.Class, e.Hint = model.Unauthorized, "the broker's certificate is for other names: use one of them in KAFKA_BOOTSTRAP_SERVERS and in the brokers' advertised.listeners"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		e.Class, e.Hint = model.Unauthorized, "the broker needs a new certificate; or the clock of this machine is wrong"
+	case errors.As(err, &invalid):
+		e.Class, e.Hint = model.Unauthorized, "the broker needs another certificate, or KAFKA_SSL_CA_FILE another authority"
 	case errors.As(err, &record):
 		e.Class, e.Hint = model.Unauthorized, "the broker does not speak TLS there: check KAFKA_SECURITY_PROTOCOL and the port"
 	case errors.As(err, &remote) && remote.Op == "remote error": // how crypto/tls names an alert of the other side
-		e.Class, e.Hint = model.Unauthorized, "the broker refuses our side of TLS: where it asks for client certificates, set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE to one that it trusts"
+		e.Class, e.Hint = model.Unauthorized, "the broker refuses our side of TLS: where it asks for client certificates, set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE to one that it trusts and that has not expired"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.Hint = "the broker closed the connection: it is restarting, or it expects another KAFKA_SECURITY_PROTOCOL on this port"
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"data-stream-engine/model"
+	"data-stream-engine/utils"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -74,6 +75,40 @@ func TestErrorsForOperatorsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// The operations are those that the callers give to Check.
+func TestMissingRightsAreNamedByTheOperation(t *testing.T) {
+	for _, c := range []struct {
+		op   string
+		code int16
+		want string
+	}{
+		{"fetch", 29, "READ on the topic"},
+		{"read", 29, "READ on the topic"},
+		{"look up", 29, "READ on the topic"},
+		{"commit the offset of", 29, "READ on the topic"},
+		{"commit in a transaction the offset of", 29, "READ on the topic"},
+		{"fetch the committed offset of", 29, "DESCRIBE on the topic"},
+		{"find topic", 29, "DESCRIBE on the topic"},
+		{"find the leader of", 29, "DESCRIBE on the topic"},
+		{"list offsets of", 29, "DESCRIBE on the topic"},
+		{"look at the settings of topic", 29, "DESCRIBE_CONFIGS on the topic"},
+		{"create topic", 29, "CREATE on topics"},
+		{"create topic", 31, "CREATE on the cluster"},
+		{"produce to", 29, "WRITE on the topic"},
+		{"write to", 29, "WRITE on the topic"},
+		{"add to transaction g-one partition", 29, "WRITE on the topic"},
+		{"initialise producer", 31, "IDEMPOTENT_WRITE on the cluster"},
+		{"initialise producer", 53, "WRITE on the transactional id"},
+		{"find the coordinator of", 53, "WRITE on the transactional id"},
+		{"find the coordinator of", 30, "READ on the group"},
+		{"add offsets to transaction", 30, "READ on the group"},
+	} {
+		if err := Check(c.op, "y", c.code); !strings.Contains(err.Error(), "needs "+c.want) {
+			t.Errorf("%s: %v", c.op, err)
+		}
+	}
+}
+
 func TestExchangesWithoutAnAnswer(t *testing.T) {
 	for _, c := range []struct {
 		err   error
@@ -88,6 +123,9 @@ func TestExchangesWithoutAnAnswer(t *testing.T) {
 		{x509.UnknownAuthorityError{}, model.Unauthorized, "KAFKA_SSL_CA_FILE"},
 		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "b"}, model.Unauthorized, "advertised.listeners"},
 		{tls.RecordHeaderError{}, model.Unauthorized, "KAFKA_SECURITY_PROTOCOL"},
+		{x509.CertificateInvalidError{Reason: x509.Expired}, model.Unauthorized, "clock"},
+		{x509.CertificateInvalidError{Reason: x509.IncompatibleUsage}, model.Unauthorized, "KAFKA_SSL_CA_FILE"},
+		{fmt.Errorf("handshake: %w", &utils.ClientCertificateError{Err: io.EOF}), model.Unauthorized, "KAFKA_SSL_CERT_FILE"},
 	} {
 		err := unreachable("reach broker", "b:9092", c.err)
 		if model.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) || !errors.Is(err, c.err) {

@@ -40,6 +40,9 @@ func (s *Suite) newCluster(o Options) (*Cluster, error) {
 	if o.Secure {
 		args = append(args, "--secure")
 	}
+	for _, line := range o.Set {
+		args = append(args, "--set", line)
+	}
 	if _, err := c.script("start", args...); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type shape struct {
 	outputConfigs      []string
 	sourceConfigs      []string
 	noTopics           bool
+	apart              bool
 	client             []kgo.Opt
 }
 
@@ -48,6 +49,9 @@ func OutputConfigs(configs ...string) Shape { return func(s *shape) { s.outputCo
 
 // NoTopics leaves the topics to the test.
 func NoTopics() Shape { return func(s *shape) { s.noTopics = true } }
+
+// Apart gives the source and the output names of which none begins with the group's.
+func Apart() Shape { return func(s *shape) { s.apart = true } }
 
 // Through gives the witness other connections.
 func Through(options ...kgo.Opt) Shape { return func(s *shape) { s.client = options } }
@@ -64,6 +68,9 @@ func (s *Suite) NewStream(t testing.TB, shapes ...Shape) *Stream {
 		Suite: s, Client: s.Cluster.Client(t, made.client...), Group: name, Source: name + "-in", Output: name + "-out", DeadLetters: name + "-dead-letter",
 		Partitions: made.partitions, OutputPartitions: made.output, Logins: NewLogins(uint64(time.Now().UnixNano())), Buried: map[string]string{},
 		t: t, last: map[int32]int64{},
+	}
+	if made.apart {
+		st.Source, st.Output = "in-"+name, "out-"+name
 	}
 	if !made.noTopics {
 		st.Client.CreateTopic(t, st.Source, made.partitions, made.sourceConfigs...)

@@ -26,10 +26,11 @@ type Suite struct {
 
 // Options say what the tests of a package need.
 type Options struct {
-	Target  string // empty: embedded
-	Race    bool   // the engine is built with the race detector when the tests are
-	Brokers int    // of a real cluster; 0: one
-	Secure  bool   // listeners with TLS and SASL beside the plain one
+	Target  string   // empty: embedded
+	Race    bool     // the engine is built with the race detector when the tests are
+	Brokers int      // of a real cluster; 0: one
+	Secure  bool     // listeners with TLS and SASL beside the plain one
+	Set     []string // settings of a real broker, KEY=VALUE
 }
 
 // Run builds the engine, starts the cluster, runs the tests, and ends the cluster again. The result is for os.Exit. A
