@@ -33,6 +33,8 @@ type merger struct {
 	work     sync.WaitGroup
 	stop     context.CancelFunc
 
+	next handful // of partials
+
 	more   bool // windows are closed for which the last merge commit had no room
 	behind bool // there was no room for all partials
 
@@ -248,18 +250,20 @@ func (m *merger) merge(part *model.LogPart) bool {
 
 // takeAll merges records until they end, there is no more room, or one cannot be read.
 func (m *merger) takeAll(p *merging, records model.Records) (more bool, err error) {
-	var message model.Message
 	most, bytes := m.room()
 	most, bytes = most+p.changed(), bytes+p.state.ChangedBytes()
-	for records.Next(&message) {
-		if p.changed() >= most || p.state.ChangedBytes() >= bytes {
-			return true, nil
+	for m.next.read(records) {
+		p.state.Expect(m.next.values)
+		for i, value := range m.next.values {
+			if p.changed() >= most || p.state.ChangedBytes() >= bytes {
+				return true, nil
+			}
+			if err := p.state.Take(value); err != nil {
+				p.position.Offset = m.next.offsets[i]
+				return false, err
+			}
+			p.position.Offset = m.next.offsets[i] + 1
 		}
-		if err := p.state.Take(message.Value); err != nil {
-			p.position.Offset = message.Offset
-			return false, err
-		}
-		p.position.Offset = message.Offset + 1
 	}
 	return false, nil
 }

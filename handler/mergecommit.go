@@ -20,7 +20,7 @@ func (m *merger) commit(now time.Time) {
 		if !p.state.Needed(tick) {
 			continue
 		}
-		did := p.state.Commit(tick, &ledger{merger: m, partition: p.Partition, now: now})
+		did := p.state.Commit(tick, &ledger{merger: m, partition: p.Partition, now: now, message: model.Message{Timestamp: now.UnixMilli()}})
 		out.summaries[p.Partition] = did
 		p.letters = p.state.Counts().Expired
 		out.records += did.Records
@@ -110,6 +110,7 @@ type ledger struct {
 	*merger
 	partition int32
 	now       time.Time
+	message   model.Message // that records take their time from; one for all, since each would be an allocation
 }
 
 // Changelog implements aggregate.Writer.
@@ -127,8 +128,7 @@ func (l *ledger) Expired(document []byte) {
 }
 
 func (l *ledger) put(topic int, partition int32, key, value []byte) {
-	m := model.Message{Timestamp: l.now.UnixMilli()}
-	dst := l.outbox.Open(topic, partition, &m, key, len(value))
+	dst := l.outbox.Open(topic, partition, &l.message, key, len(value))
 	if value == nil {
 		l.outbox.Close(nil, nil)
 		return

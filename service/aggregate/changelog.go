@@ -117,8 +117,8 @@ func (p *Partition) restore(kind byte, d *decoder, value []byte) error {
 	}
 	if value != nil {
 		at.put(d.rest, value)
-	} else if n, _ := at.find(d.rest); n >= 0 {
-		at.drop(n)
+	} else if e, _ := at.find(d.rest); e != nil {
+		at.drop(e)
 	}
 	return nil
 }
@@ -133,12 +133,12 @@ func (p *Partition) Restored() error {
 		s.windows.prune()
 		s.panes.prune()
 		for _, at := range s.shelves() {
-			for n := range at.entries {
-				e := &at.entries[n]
-				if e.gone {
+			for n := range at.order {
+				e := at.numbered(n)
+				if e == nil {
 					continue
 				}
-				if err := s.verify(at, at.keyOf(e), at.valueOf(e)); err != nil {
+				if err := s.verify(at, e.key(), e.value()); err != nil {
 					return fmt.Errorf("the changelog's state of %s: %w", s.def.Name, err)
 				}
 			}

@@ -34,20 +34,20 @@ func (c *committing) closeWindow(at *shelf) bool {
 		return true
 	}
 	s := at.series
-	for n := range at.entries {
-		e := &at.entries[n]
-		if e.gone || at.waits(at.valueOf(e)) == 0 {
+	for n := range at.order {
+		e := at.numbered(n)
+		if e == nil || at.waits(e.value()) == 0 {
 			continue
 		}
 		if c.spent() {
 			return false
 		}
 		c.spend(e)
-		group, measures := at.keyOf(e), c.measuresOf(at, e)
+		group, measures := e.key(), c.measuresOf(at, e)
 		if !s.judged(at.start) {
 			c.detect(at, group, measures)
 		}
-		c.insightOf(at, n, at.start, s.end(at.start), group, measures, true)
+		c.insightOf(at, e, at.start, s.end(at.start), group, measures, true)
 	}
 	return true
 }
@@ -102,16 +102,16 @@ func (c *committing) pass(s *series, end int64) {
 
 // clear takes everything off a shelf, and tells whether the budget was enough.
 func (c *committing) clear(at *shelf) bool {
-	for n := range at.entries {
-		e := &at.entries[n]
-		if e.gone {
+	for n := range at.order {
+		e := at.numbered(n)
+		if e == nil {
 			continue
 		}
 		if c.spent() {
 			return false
 		}
 		c.spend(e)
-		c.journal.removeAt(at, n)
+		c.journal.removeAt(at, e)
 	}
 	return true
 }

@@ -148,9 +148,9 @@ func (c *committing) publish(key, value []byte) {
 func (c *committing) spent() bool { return c.left <= 0 || c.bytes > 0 && c.bytes >= c.MaxBytes }
 
 // spend takes the change of an entry off the budget.
-func (c *committing) spend(e *entry) {
+func (c *committing) spend(e entry) {
 	c.left--
-	c.bytes += int(e.key) + int(e.value)
+	c.bytes += len(e.key()) + e.valueSize()
 }
 
 // changed writes insights of what partials have changed. What has just closed can wait, see close.
@@ -158,11 +158,17 @@ func (c *committing) changed() {
 	page := &c.journal.open
 	var panes []int
 	for i := range len(page.changes) { // insights add to them
+		if i%stride == 0 {
+			c.fetched = page.fetch(i)
+		}
 		change := &page.changes[i]
 		at, key := change.shelf, page.key(change)
 		switch at.kind {
 		case keyWindow:
-			c.refresh(at, at.locate(change.entry, key))
+			e := c.refresh(at, at.locate(change.entry, key))
+			if change.written = !c.closes(at); change.written { // nothing will change it any more
+				c.state(at, e)
+			}
 		case keyPane:
 			panes = append(panes, i)
 		case keySession:
@@ -172,34 +178,33 @@ func (c *committing) changed() {
 	c.hopped(panes)
 }
 
-// refresh writes the insight of a group of a window that has changed, unless that has to wait until the window is closed.
-func (c *committing) refresh(at *shelf, n int) {
-	s := at.series
-	closed := s.def.closedAt(s.end(at.start)) <= c.next.watermark
-	if closed && s.judged(at.start) || !closed && !s.def.Final {
-		c.emit(at, n, closed)
-	}
+// closes tells whether the watermark has passed a window.
+func (c *committing) closes(at *shelf) bool {
+	return at.series.def.closedAt(at.series.end(at.start)) <= c.next.watermark
 }
 
-// emit writes the insight of a group of a window.
-func (c *committing) emit(at *shelf, n int, final bool) {
-	e := &at.entries[n]
-	c.insightOf(at, n, at.start, at.series.end(at.start), at.keyOf(e), c.measuresOf(at, e), final)
+// refresh writes the insight of a group of a window that has changed, unless that has to wait until the window is closed.
+// It returns the entry.
+func (c *committing) refresh(at *shelf, e entry) entry {
+	s, closed := at.series, c.closes(at)
+	if closed && s.judged(at.start) || !closed && !s.def.Final {
+		return c.insightOf(at, e, at.start, s.end(at.start), e.key(), c.measuresOf(at, e), closed)
+	}
+	return e
 }
 
 // measuresOf are the measures of a group in a window: what stands there, or the union of the panes. They are valid until
 // the entry changes, or the next union.
-func (c *committing) measuresOf(at *shelf, e *entry) []byte {
+func (c *committing) measuresOf(at *shelf, e entry) []byte {
 	if at.series.hopping() {
-		return c.unite(at.series, at.start, at.keyOf(e))
+		return c.unite(at.series, at.start, e.key())
 	}
-	return known(at.valueOf(e)).measures
+	return known(e.value()).measures
 }
 
-// insightOf writes an insight and counts it in the entry that it is of.
-func (c *committing) insightOf(at *shelf, n int, start, end int64, group, measures []byte, final bool) {
-	key := at.keyOf(&at.entries[n])
-	v := known(at.valueOf(&at.entries[n]))
+// insightOf writes an insight and counts it in the entry that it is of, which it returns.
+func (c *committing) insightOf(at *shelf, e entry, start, end int64, group, measures []byte, final bool) entry {
+	v := known(e.value())
 	c.did.Updates, c.did.Finals, c.did.Revised = c.did.Updates+btoi(!final), c.did.Finals+btoi(final), c.did.Revised+btoi(final && v.closed)
 	v.revision++
 	v.final, v.closed, v.shown = final, v.closed || final, true
@@ -207,7 +212,7 @@ func (c *committing) insightOf(at *shelf, n int, start, end int64, group, measur
 	c.key = c.address(at.address(c.key[:0], start, end), group)
 	c.publish(c.key, c.insight)
 	c.value = v.append(c.value[:0])
-	c.journal.setAt(at, n, 0, key, c.value)
+	return c.journal.setAt(at, e, 0, e.key(), c.value)
 }
 
 func btoi(b bool) int {
@@ -228,24 +233,28 @@ func (c *committing) letters() {
 	c.expired = nil
 }
 
-// states writes to the changelog what has changed.
+// states writes to the changelog what has changed and is not written yet.
 func (c *committing) states() {
 	page := &c.journal.open
 	for i := range page.changes {
 		change := &page.changes[i]
 		at, key := change.shelf, page.key(change)
-		if at.kind == 0 {
+		if at.kind == 0 || change.written {
 			continue
 		}
-		var now []byte
-		if n := at.locate(change.entry, key); n >= 0 {
-			now = at.valueOf(&at.entries[n])
-		} else if !change.had { // it came and went
-			continue
+		if e := at.locate(change.entry, key); e != nil {
+			c.state(at, e)
+		} else if change.had { // otherwise it came and went
+			c.key = append(at.appendKey(c.key[:0]), key...)
+			c.write(c.key, nil)
 		}
-		c.key = append(at.appendKey(c.key[:0]), key...)
-		c.write(c.key, now)
 	}
+}
+
+// state writes an entry to the changelog.
+func (c *committing) state(at *shelf, e entry) {
+	c.key = append(at.appendKey(c.key[:0]), e.key()...)
+	c.write(c.key, e.value())
 }
 
 // definitions writes those that the changelog does not have yet.

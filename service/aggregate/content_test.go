@@ -25,9 +25,9 @@ func content(p *Partition) string {
 }
 
 func contentOf(s *shelf, of string) (lines []string) {
-	for n := range s.entries {
-		if e := &s.entries[n]; !e.gone {
-			lines = append(lines, fmt.Sprintf("%s %c %d %q: %x", of, max(s.kind, '-'), s.start, s.keyOf(e), s.valueOf(e)))
+	for n := range s.order {
+		if e := s.numbered(n); e != nil {
+			lines = append(lines, fmt.Sprintf("%s %c %d %q: %x", of, max(s.kind, '-'), s.start, e.key(), e.value()))
 		}
 	}
 	return lines

@@ -108,11 +108,11 @@ func (c *committing) limits(s *series, start, end int64, group, measures []byte)
 
 // compare holds the value of a group against its history, and then learns it.
 func (c *committing) compare(s *series, start int64, group []byte, x float64, f *findings) {
-	n, hash := s.history.find(group)
+	e, hash := s.history.find(group)
 	var h past
 	switch {
-	case n >= 0:
-		if h = readPast(s.history.valueOf(&s.history.entries[n])); h.last >= start {
+	case e != nil:
+		if h = readPast(e.value()); h.last >= start {
 			return // it has been learned: this is a revision
 		}
 	case s.history.len() > c.groupsOf(s):
@@ -121,13 +121,13 @@ func (c *committing) compare(s *series, start int64, group []byte, x float64, f 
 	f.compare(s.def.Detect, &h, x, s.counts())
 	h.learn(x)
 	h.last, h.silent = start, 0
-	c.note(s, n, hash, group, &h)
+	c.note(s, e, hash, group, &h)
 }
 
 // note keeps the history of a group.
-func (c *committing) note(s *series, n int, hash uint64, group []byte, h *past) {
+func (c *committing) note(s *series, e entry, hash uint64, group []byte, h *past) {
 	c.value = h.append(c.value[:0])
-	c.journal.setAt(s.history, n, hash, group, c.value)
+	c.journal.setAt(s.history, e, hash, group, c.value)
 }
 
 // judge ends looking at a window all of whose groups are final, and tells whether the budget was enough.
@@ -139,13 +139,12 @@ func (c *committing) judge(at *shelf) bool {
 // they are forgotten. That ends looking at the window. It tells whether the budget was enough.
 func (c *committing) silence(s *series, start int64) bool {
 	d, counts := s.def.Detect, s.counts()
-	for n := range s.history.entries {
-		e := &s.history.entries[n]
-		group := s.history.keyOf(e)
-		if e.gone || string(group) == begun {
+	for n := range s.history.order {
+		e := s.history.numbered(n)
+		if e == nil || string(e.key()) == begun {
 			continue
 		}
-		h := readPast(s.history.valueOf(e))
+		group, h := e.key(), readPast(e.value())
 		if h.last >= start {
 			continue
 		}
@@ -154,7 +153,7 @@ func (c *committing) silence(s *series, start int64) bool {
 		}
 		c.spend(e)
 		if h.silent++; h.silent > uint64(max(d.MinWindows, 1)) {
-			c.journal.removeAt(s.history, n)
+			c.journal.removeAt(s.history, e)
 			continue
 		}
 		var f findings
@@ -164,7 +163,7 @@ func (c *committing) silence(s *series, start int64) bool {
 			h.learn(0)
 		}
 		h.last = start
-		c.note(s, n, 0, group, &h)
+		c.note(s, e, 0, group, &h)
 		c.anomaly(s, start, s.end(start), group, 0, &f)
 	}
 	m, _ := s.watched()

@@ -87,8 +87,8 @@ func TestSilenceIsFoundThenForgotten(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	s := r.part.order[0]
-	if n, _ := s.history.find([]byte(`"a"`)); n >= 0 || s.history.len() != 2 {
-		t.Errorf("%d histories, a is there: %v", s.history.len(), n >= 0)
+	if e, _ := s.history.find([]byte(`"a"`)); e != nil || s.history.len() != 2 {
+		t.Errorf("%d histories, a is there: %v", s.history.len(), e != nil)
 	}
 	if content(r.restored()) != content(r.part) {
 		t.Error("the changelog has not forgotten")

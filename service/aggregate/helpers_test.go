@@ -117,7 +117,9 @@ func (r *rig) partials() (all [][]byte) {
 // merge takes the records of a transaction.
 func (r *rig) merge() {
 	r.Helper()
-	for _, b := range r.partials() {
+	all := r.partials()
+	r.part.Expect(all)
+	for _, b := range all {
 		if err := r.part.Take(b); err != nil {
 			r.Fatal(err)
 		}

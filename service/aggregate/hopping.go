@@ -18,18 +18,17 @@ func (c *committing) hopped(panes []int) {
 // hop notes on the shelf of a window that a group's panes have changed. There closing finds it, if it is not written now.
 // Nothing else changes these shelves before it, so that a group which was touched has been here.
 func (c *committing) hop(w *shelf, group []byte) {
-	n, hash := w.find(group)
+	e, hash := w.find(group)
 	v := value{}
-	if n >= 0 {
-		if w.entries[n].touched == c.journal.generation {
+	if e != nil {
+		if e.touched() == c.journal.generation {
 			return
 		}
-		v = known(w.valueOf(&w.entries[n]))
+		v = known(e.value())
 	}
 	v.final = false
 	c.value = v.append(c.value[:0])
-	n = c.journal.setAt(w, n, hash, group, c.value)
-	c.refresh(w, n)
+	c.refresh(w, c.journal.setAt(w, e, hash, group, c.value))
 }
 
 // unite are the measures of a group over all panes of a window, valid until the next call.

@@ -16,43 +16,52 @@ type page struct {
 
 // change is what a key had before it was changed for the first time in a generation.
 type change struct {
-	shelf *shelf
-	entry int // where it was: see shelf.locate
-	key   int // where it begins in bytes
-	old   int // where its old value begins
-	end   int
-	had   bool // it had one
+	shelf   *shelf
+	key     int    // where it begins in bytes; its old value lies behind it
+	entry   uint32 // the number that it had: see shelf.locate
+	oldSize uint32
+	keySize uint16
+	had     bool // a value
+	written bool // to the changelog
 }
 
-func (p *page) key(c *change) []byte { return p.bytes[c.key:c.old:c.old] }
+func (p *page) key(c *change) []byte {
+	end := c.key + int(c.keySize)
+	return p.bytes[c.key:end:end]
+}
 
 // before is the old value, nil without one.
 func (p *page) before(c *change) []byte {
 	if !c.had {
 		return nil
 	}
-	return p.bytes[c.old:c.end:c.end]
+	from := c.key + int(c.keySize)
+	to := from + int(c.oldSize)
+	return p.bytes[from:to:to]
 }
 
-func (p *page) note(c change, key, old []byte) {
-	c.key = len(p.bytes)
-	p.bytes = append(p.bytes, key...)
-	c.old = len(p.bytes)
-	p.bytes = append(p.bytes, old...)
-	c.end = len(p.bytes)
+// note adds a change of an entry that had a value, or had none.
+func (p *page) note(s *shelf, e entry, had bool) {
+	c := change{shelf: s, key: len(p.bytes), entry: uint32(e.number()), keySize: uint16(len(e.key())), had: had}
+	p.bytes = append(p.bytes, e.key()...)
+	if had {
+		c.oldSize = uint32(e.valueSize())
+		p.bytes = append(p.bytes, e.value()...)
+	}
 	p.changes = append(p.changes, c)
 }
 
-// keptPage is how large a page may be, in bytes, to be kept for the next merge commit.
+// keptPage is how much memory a page may have, in bytes, of which hardly anything was used.
 const keptPage = 1 << 20
 
+// reset forgets all changes. The next merge commit will need about as much memory as this one did: more than a few times
+// that is given back.
 func (p *page) reset() {
-	const changeSize = 48
-	if len(p.bytes)+len(p.changes)*changeSize > keptPage {
+	const changeSize, few = 32, 4
+	clear(p.changes) // their shelves may be gone
+	if cap(p.changes)*changeSize+cap(p.bytes) > max(keptPage, few*(len(p.changes)*changeSize+len(p.bytes))) {
 		*p = page{}
-		return
 	}
-	clear(p.changes)
 	p.changes, p.bytes = p.changes[:0], p.bytes[:0]
 }
 
@@ -61,14 +70,14 @@ func (p *page) undo() {
 	for i := len(p.changes) - 1; i >= 0; i-- {
 		c := &p.changes[i]
 		s := c.shelf
-		n, hash := s.find(p.key(c))
+		e, hash := s.find(p.key(c))
 		switch {
-		case !c.had && n >= 0:
-			s.drop(n)
-		case c.had && n < 0:
+		case !c.had && e != nil:
+			s.drop(e)
+		case c.had && e == nil:
 			s.insert(hash, p.key(c), p.before(c))
 		case c.had:
-			s.replace(n, p.before(c))
+			s.replace(e, p.before(c))
 		}
 	}
 	p.reset()
@@ -76,42 +85,40 @@ func (p *page) undo() {
 
 // set changes the value of a key and notes what was there before.
 func (j *journal) set(s *shelf, key, value []byte) {
-	n, hash := s.find(key)
-	j.setAt(s, n, hash, key, value)
+	e, hash := s.find(key)
+	j.setAt(s, e, hash, key, value)
 }
 
-// setAt is set for a key that was looked for: n and hash are what find said. It returns the number of the entry.
-func (j *journal) setAt(s *shelf, n int, hash uint64, key, value []byte) int {
-	if n < 0 {
-		n = s.insert(hash, key, value)
-		s.entries[n].touched = j.generation
-		j.open.note(change{shelf: s, entry: n}, key, nil)
-		return n
+// setAt is set for a key that was looked for: e and hash are what find said. It returns the entry.
+func (j *journal) setAt(s *shelf, e entry, hash uint64, key, value []byte) entry {
+	if e == nil {
+		e = s.insert(hash, key, value)
+		e.touch(j.generation)
+		j.open.note(s, e, false)
+		return e
 	}
-	j.touch(s, n)
-	s.replace(n, value)
-	return n
+	j.touch(s, e)
+	return s.replace(e, value)
 }
 
 // remove forgets a key and notes what was there.
 func (j *journal) remove(s *shelf, key []byte) {
-	if n, _ := s.find(key); n >= 0 {
-		j.removeAt(s, n)
+	if e, _ := s.find(key); e != nil {
+		j.removeAt(s, e)
 	}
 }
 
 // removeAt is remove for an entry.
-func (j *journal) removeAt(s *shelf, n int) {
-	j.touch(s, n)
-	s.drop(n)
+func (j *journal) removeAt(s *shelf, e entry) {
+	j.touch(s, e)
+	s.drop(e)
 }
 
 // touch notes what an entry has, unless it was changed in this generation before.
-func (j *journal) touch(s *shelf, n int) {
-	e := &s.entries[n]
-	if e.touched != j.generation {
-		j.open.note(change{shelf: s, had: true, entry: n}, s.keyOf(e), s.valueOf(e))
-		e.touched = j.generation
+func (j *journal) touch(s *shelf, e entry) {
+	if e.touched() != j.generation {
+		j.open.note(s, e, true)
+		e.touch(j.generation)
 	}
 }
 

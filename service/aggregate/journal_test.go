@@ -71,9 +71,9 @@ func (r *rig) recount(seed uint64) {
 	for _, s := range r.part.order {
 		for _, at := range s.shelves() {
 			waiting := 0
-			for n := range at.entries {
-				if !at.entries[n].gone {
-					waiting += at.waits(at.valueOf(&at.entries[n]))
+			for n := range at.order {
+				if e := at.numbered(n); e != nil {
+					waiting += at.waits(e.value())
 				}
 			}
 			if at.waiting != waiting {

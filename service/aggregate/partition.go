@@ -26,6 +26,7 @@ type Partition struct {
 	expired []expired
 	counts  Counts
 	idle    idleness
+	fetched byte // of what was read ahead, so that it is read: see ahead.go
 
 	scratch, merged, line []byte
 	apart, within         []interval
@@ -295,19 +296,19 @@ func (p *Partition) joinPane(s *series, t *partial) {
 // join adds a partial to its group on a shelf.
 func (p *Partition) join(at *shelf, t *partial) {
 	s := at.series
-	key, n, hash := at.keyFor(t.group, p.groupsOf(s))
+	key, e, hash := at.keyFor(t.group, p.groupsOf(s))
 	if string(key) == other {
 		p.counts.Overflowed++
 	}
 	v, measures := value{}, t.measures
-	if n >= 0 {
-		v = known(at.valueOf(&at.entries[n]))
+	if e != nil {
+		v = known(e.value())
 		p.merged, p.scratch = s.functions.merge(p.merged[:0], v.measures, t.measures, p.scratch)
 		measures = p.merged
 	}
 	v.final = false
 	p.line = append(v.appendHead(p.line[:0]), measures...)
-	p.journal.setAt(at, n, hash, key, p.line)
+	p.journal.setAt(at, e, hash, key, p.line)
 }
 
 // groupsOf is this partition's share of max_groups: groups are spread evenly by their hash.

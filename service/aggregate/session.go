@@ -57,13 +57,13 @@ func (p *Partition) joinSession(s *series, t *partial) {
 		p.expire(s, t.first, t.last, t)
 		return
 	}
-	group, n, hash := s.index.keyFor(t.group, p.groupsOf(s))
+	group, e, hash := s.index.keyFor(t.group, p.groupsOf(s))
 	if string(group) == other {
 		p.counts.Overflowed++
 	}
 	p.apart, p.within = p.apart[:0], p.within[:0]
-	if n >= 0 {
-		p.apart = intervals(p.apart, s.index.valueOf(&s.index.entries[n]))
+	if e != nil {
+		p.apart = intervals(p.apart, e.value())
 	}
 	joined, v, shown := interval{t.first, t.last}, value{}, interval{0, -1}
 	measures := append(p.merged[:0], t.measures...)
@@ -94,38 +94,38 @@ func (p *Partition) joinSession(s *series, t *partial) {
 	p.apart = append(p.apart, joined)
 	slices.SortFunc(p.apart, byTime)
 	p.value = appendIntervals(p.value[:0], p.apart)
-	p.journal.setAt(s.index, n, hash, group, p.value)
+	p.journal.setAt(s.index, e, hash, group, p.value)
 	s.deadline = min(s.deadline, s.def.closedAt(joined.last+gap))
 }
 
 // forget takes a session out of the index.
 func (p *Partition) forget(s *series, first int64, group []byte) {
-	n, hash := s.index.find(group)
-	if n < 0 {
+	e, hash := s.index.find(group)
+	if e == nil {
 		return
 	}
-	all := slices.DeleteFunc(intervals(nil, s.index.valueOf(&s.index.entries[n])), func(i interval) bool { return i.first == first })
+	all := slices.DeleteFunc(intervals(nil, e.value()), func(i interval) bool { return i.first == first })
 	if len(all) == 0 {
-		p.journal.removeAt(s.index, n)
+		p.journal.removeAt(s.index, e)
 		return
 	}
-	p.journal.setAt(s.index, n, hash, group, appendIntervals(nil, all))
+	p.journal.setAt(s.index, e, hash, group, appendIntervals(nil, all))
 }
 
 // moved writes the insight of an open session that has changed, and takes back that of one that has grown or become part of
-// another, n being -1: its key names the session's end, so that a session that grows is a new one to whoever reads insights.
-func (c *committing) moved(at *shelf, n int, key, before []byte) {
+// another, e being nil: its key names the session's end, so that a session that grows is a new one to whoever reads insights.
+func (c *committing) moved(at *shelf, e entry, key, before []byte) {
 	s := at.series
 	first, group := splitSessionKey(key)
 	var v value
-	if n >= 0 {
-		v = known(at.valueOf(&at.entries[n]))
+	if e != nil {
+		v = known(e.value())
 	}
-	if old := known(before); before != nil && (n < 0 || v.length != old.length) {
+	if old := known(before); before != nil && (e == nil || v.length != old.length) {
 		c.retract(s, first, &old, group)
 	}
-	if closed := c.next.watermark > s.def.closedAt(first+v.length+s.def.Window.Gap); n >= 0 && !closed && !s.def.Final {
-		c.insightOf(at, n, first, first+v.length, group, v.measures, false)
+	if closed := c.next.watermark > s.def.closedAt(first+v.length+s.def.Window.Gap); e != nil && !closed && !s.def.Final {
+		c.insightOf(at, e, first, first+v.length, group, v.measures, false)
 	}
 }
 
@@ -153,12 +153,12 @@ func (c *committing) closeSessions(s *series) {
 		return
 	}
 	deadline := int64(math.MaxInt64)
-	for n := range at.entries {
-		e := &at.entries[n]
-		if e.gone {
+	for n := range at.order {
+		e := at.numbered(n)
+		if e == nil {
 			continue
 		}
-		key, v := at.keyOf(e), known(at.valueOf(e))
+		key, v := e.key(), known(e.value())
 		first, group := splitSessionKey(key)
 		if until := s.sessionUntil(first, &v); w <= until {
 			deadline = min(deadline, until)
@@ -171,13 +171,13 @@ func (c *committing) closeSessions(s *series) {
 		c.spend(e)
 		if !v.final {
 			c.limits(s, first, first+v.length, group, v.measures)
-			c.insightOf(at, n, first, first+v.length, group, v.measures, true)
+			e = c.insightOf(at, e, first, first+v.length, group, v.measures, true)
 			v.final = true
 		}
 		if until := s.sessionUntil(first, &v); w <= until {
 			deadline = min(deadline, until)
 		} else {
-			c.journal.removeAt(at, n)
+			c.journal.removeAt(at, e)
 			c.forget(s, first, group)
 			c.pass(s, first+v.length+s.def.Window.Gap)
 		}
@@ -202,10 +202,10 @@ func (s *series) sessionsDue(w int64) bool {
 		return false
 	}
 	s.deadline = math.MaxInt64
-	for n := range s.sessions.entries {
-		if e := &s.sessions.entries[n]; !e.gone {
-			v := known(s.sessions.valueOf(e))
-			first, _ := splitSessionKey(s.sessions.keyOf(e))
+	for n := range s.sessions.order {
+		if e := s.sessions.numbered(n); e != nil {
+			v := known(e.value())
+			first, _ := splitSessionKey(e.key())
 			s.deadline = min(s.deadline, s.sessionUntil(first, &v))
 		}
 	}

@@ -81,13 +81,13 @@ func sessionsByHand(events []occurrence, gap int64) (all []string) {
 }
 
 func sessionsIn(s *series) (all []string) {
-	for n := range s.sessions.entries {
-		e := &s.sessions.entries[n]
-		if e.gone {
+	for n := range s.sessions.order {
+		e := s.sessions.numbered(n)
+		if e == nil {
 			continue
 		}
-		v := known(s.sessions.valueOf(e))
-		first, group := splitSessionKey(s.sessions.keyOf(e))
+		v := known(e.value())
+		first, group := splitSessionKey(e.key())
 		text := string(s.measures(nil, v.measures))
 		all = append(all, fmt.Sprintf("%s %d-%d %s", group, first-epoch, first+v.length-epoch, strings.NewReplacer(`"`, "", ":", "=", ",", " ").Replace(text)))
 	}

@@ -32,39 +32,41 @@ func (s *series) newShelf(kind byte, start int64) *shelf {
 }
 
 // insert is byteMap.insert.
-func (s *shelf) insert(hash uint64, key, value []byte) int {
+func (s *shelf) insert(hash uint64, key, value []byte) entry {
 	s.waiting += s.waits(value)
 	return s.byteMap.insert(hash, key, value)
 }
 
 // replace is byteMap.replace.
-func (s *shelf) replace(n int, value []byte) {
-	s.waiting += s.waits(value) - s.waits(s.valueOf(&s.entries[n]))
-	s.byteMap.replace(n, value)
+func (s *shelf) replace(e entry, value []byte) entry {
+	s.waiting += s.waits(value) - s.waits(e.value())
+	return s.byteMap.replace(e, value)
 }
 
 // drop is byteMap.drop.
-func (s *shelf) drop(n int) {
-	s.waiting -= s.waits(s.valueOf(&s.entries[n]))
-	s.byteMap.drop(n)
+func (s *shelf) drop(e entry) {
+	s.waiting -= s.waits(e.value())
+	s.byteMap.drop(e)
 }
 
 // put sets the value of a key, whatever was there.
 func (s *shelf) put(key, value []byte) {
-	if n, hash := s.find(key); n < 0 {
+	if e, hash := s.find(key); e == nil {
 		s.insert(hash, key, value)
 	} else {
-		s.replace(n, value)
+		s.replace(e, value)
 	}
 }
 
-// locate is find for a key whose entry was n once; a rehash may have moved it.
-func (s *shelf) locate(n int, key []byte) int {
-	if n < len(s.entries) && !s.entries[n].gone && string(s.keyOf(&s.entries[n])) == string(key) {
-		return n
+// locate is find for a key whose entry had a number once; a rehash may have given it another one.
+func (s *shelf) locate(number uint32, key []byte) entry {
+	if int(number) < len(s.order) {
+		if e := s.numbered(int(number)); e != nil && string(e.key()) == string(key) {
+			return e
+		}
 	}
-	n, _ = s.find(key)
-	return n
+	e, _ := s.find(key)
+	return e
 }
 
 // waits is 1 for a value that is not final.
@@ -85,14 +87,14 @@ func (s *shelf) appendKey(dst []byte) []byte {
 const other = "\x00other"
 
 // keyFor is the key under which a group counts on a shelf, given how many groups it may have, and what find says of it.
-func (s *shelf) keyFor(group []byte, most int) (key []byte, n int, hash uint64) {
-	n, hash = s.find(group)
-	if n >= 0 || s.len() < most {
-		return group, n, hash
+func (s *shelf) keyFor(group []byte, most int) (key []byte, e entry, hash uint64) {
+	e, hash = s.find(group)
+	if e != nil || s.len() < most {
+		return group, e, hash
 	}
 	key = []byte(other)
-	n, hash = s.find(key)
-	return key, n, hash
+	e, hash = s.find(key)
+	return key, e, hash
 }
 
 // timeline are the shelves of windows or panes.

@@ -52,6 +52,9 @@ func FuzzTake(f *testing.F) {
 			}
 		}
 		before, ahead := content(p), fmt.Sprint(p.ahead)
+		if p.Expect(append([][]byte{bytes.Clone(record)}, own...)); content(p) != before || fmt.Sprint(p.ahead) != ahead {
+			t.Error("to expect records has changed the state")
+		}
 		if err := p.Take(bytes.Clone(record)); err != nil && (content(p) != before || fmt.Sprint(p.ahead) != ahead) {
 			t.Errorf("%v, and the state has changed", err)
 		}
