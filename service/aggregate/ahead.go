@@ -68,8 +68,8 @@ func (p *Partition) expect(records [][]byte) {
 func (m *byteMap) likely(hash uint64) spot {
 	mask := uint64(len(m.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		if slot := m.slots[i]; slot == 0 || slot>>32 == hash>>32 {
-			return spot(slot)
+		if slot := m.slots[i]; slot == 0 || (slot^hash)>>spotBits == 0 {
+			return spotIn(slot)
 		}
 	}
 }

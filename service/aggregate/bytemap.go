@@ -12,7 +12,7 @@ import (
 // What costs time with a million groups is memory that is not in the caches, so that a slot leads straight to an entry.
 type byteMap struct {
 	seed   maphash.Seed
-	slots  []uint64 // upper half: of the hash; lower half: spot; 0: free
+	slots  []uint64 // the upper bits of the hash, and in the others the spot; 0: free
 	order  []spot   // of the entries, by their number; noSpot: it is gone
 	chunks [][]byte
 	live   int // entries
@@ -21,13 +21,13 @@ type byteMap struct {
 }
 
 // spot is where an entry lies: the number of its chunk, from 1, and its position there in words of eight bytes.
-type spot uint32
+type spot uint64
 
-// spots name 131,071 chunks, of up to 32 GiB together.
 const (
 	noSpot   spot = 0
-	spotBits      = 15
-	wordSize      = chunkSize >> spotBits
+	spotBits      = 40 // enough for terabytes
+	wordBits      = 15
+	wordSize      = chunkSize >> wordBits
 )
 
 // chunkSize is the size of a chunk, in bytes; what is larger gets one of its own. The first ones are smaller: many maps
@@ -89,18 +89,21 @@ func (m *byteMap) find(key []byte) (entry, uint64) {
 		if slot == 0 {
 			return nil, hash
 		}
-		if slot>>32 != hash>>32 {
+		if (slot^hash)>>spotBits != 0 {
 			continue
 		}
-		if e := m.at(spot(slot)); string(e.key()) == string(key) && !e.gone() {
+		if e := m.at(spotIn(slot)); string(e.key()) == string(key) && !e.gone() {
 			return e, hash
 		}
 	}
 }
 
+func slotFor(hash uint64, p spot) uint64 { return hash>>spotBits<<spotBits | uint64(p) }
+func spotIn(slot uint64) spot            { return spot(slot & (1<<spotBits - 1)) }
+
 // at is what lies at a spot.
 func (m *byteMap) at(p spot) entry {
-	return m.chunks[p>>spotBits-1][p&(1<<spotBits-1)*wordSize:]
+	return m.chunks[p>>wordBits-1][p&(1<<wordBits-1)*wordSize:]
 }
 
 // numbered is the entry of a number, nil when it is gone.
@@ -171,9 +174,6 @@ func (m *byteMap) put(n int, key, value []byte) spot {
 		if k >= 0 {
 			m.lost += cap(m.chunks[k]) - len(m.chunks[k])
 		}
-		if len(m.chunks) == 1<<(32-spotBits)-1 { // another one would be taken for one of these
-			panic("aggregate: one window has more groups than 32 GiB can hold; lower max_groups")
-		}
 		grown := min(max(firstChunk, m.used), chunkSize)
 		m.chunks = append(m.chunks, make([]byte, 0, max(grown, size)))
 	}
@@ -187,7 +187,7 @@ func (m *byteMap) put(n int, key, value []byte) spot {
 	e.setValueSize(len(value))
 	copy(e[headSize+copy(e[headSize:], key):], value)
 	m.used += size
-	return spot((k+1)<<spotBits | at/wordSize)
+	return spot((k+1)<<wordBits | at/wordSize)
 }
 
 func (m *byteMap) link(hash uint64, p spot) {
@@ -196,17 +196,17 @@ func (m *byteMap) link(hash uint64, p spot) {
 	for m.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	m.slots[i] = slotOf(hash, uint32(p))
+	m.slots[i] = slotFor(hash, p)
 }
 
 // relink says that an entry has moved.
 func (m *byteMap) relink(hash uint64, from, to spot) {
 	mask := uint64(len(m.slots) - 1)
 	i := hash & mask
-	for spot(m.slots[i]) != from {
+	for spotIn(m.slots[i]) != from {
 		i = (i + 1) & mask
 	}
-	m.slots[i] = slotOf(hash, uint32(to))
+	m.slots[i] = slotFor(hash, to)
 }
 
 // rehash makes room for more entries, and leaves out those that are gone.
@@ -269,6 +269,6 @@ func (m *byteMap) len() int { return m.live }
 
 // bytes is about what the map takes in memory.
 func (m *byteMap) bytes() int {
-	const spotSize, slotSize = 4, 8
+	const spotSize, slotSize = 8, 8
 	return m.used + m.lost + cap(m.order)*spotSize + len(m.slots)*slotSize
 }

@@ -186,21 +186,20 @@ func (t *table) link(hash uint64, n int) {
 	for t.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = slotOf(hash, uint32(n+1))
+	t.slots[i] = slotOf(hash, n)
 }
 
-// slotOf is a slot: the upper half of a hash, and where what it is of lies, which is not 0.
-func slotOf(hash uint64, at uint32) uint64 { return hash>>32<<32 | uint64(at) }
+func slotOf(hash uint64, n int) uint64 { return hash>>32<<32 | uint64(n+1) }
 
 // relink makes a new entry of the same group what is found in place of entry n.
 func (t *table) relink(hash uint64, n int) {
 	added := t.add(hash, t.entry(n)[wordKey])
 	mask := uint64(len(t.slots) - 1)
 	i := hash & mask
-	for t.slots[i] != slotOf(hash, uint32(n+1)) {
+	for t.slots[i] != slotOf(hash, n) {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = slotOf(hash, uint32(added+1))
+	t.slots[i] = slotOf(hash, added)
 }
 
 func (t *table) grow() {
