@@ -72,7 +72,7 @@ type Config struct {
 	// Note tells operators that the store is in trouble, NoteReading that what is to be stored cannot be read. An empty reason
 	// says that this is over.
 	Note, NoteReading func(reason string)
-	Log  zerolog.Logger
+	Log               zerolog.Logger
 
 	MaxRows     int           // of a transaction; 0: 5,000
 	MaxWait     time.Duration // for more rows; 0: 500 ms

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -35,9 +38,23 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (more bool, err error
 	if err != nil {
 		return false, err
 	}
+	if err := s.present(db); err != nil {
+		return false, err
+	}
 	cutoff := now.Add(-s.cfg.Retention)
 	more, err = s.retain(ctx, db, cutoff, now)
 	return more, s.failed(db, op, err)
+}
+
+// present finds out that somebody has deleted SQLite's file. Writing would go on, to a file that nobody sees.
+func (s *Store) present(db *database) error {
+	if db.kind != SQLite {
+		return nil
+	}
+	if _, err := os.Stat(s.address.path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return s.abandon(db, &model.Error{Class: model.Transient, Op: "look for the storage", Subject: s.address.name, Err: errors.New("the file was deleted: a new one is filled from the topics")})
 }
 
 func (s *Store) retain(ctx context.Context, db *database, cutoff, now time.Time) (more bool, err error) {

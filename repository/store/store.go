@@ -132,17 +132,21 @@ func (s *Store) failed(db *database, op string, err error) error {
 	if !s.address.fatal(err) {
 		return s.address.trouble(op, err)
 	}
-	told := s.address.trouble(op, err)
+	return s.abandon(db, s.address.trouble(op, err))
+}
+
+// abandon closes a database, so that the next Start opens it anew, and returns why.
+func (s *Store) abandon(db *database, why error) error {
 	s.mu.Lock()
 	same := s.db == db
 	if same {
-		s.db, s.why = nil, told
+		s.db, s.why = nil, why
 	}
 	s.mu.Unlock()
 	if same {
 		_ = db.close()
 	}
-	return told
+	return why
 }
 
 // reading runs a question, which may take no longer than a person waits.
