@@ -42,9 +42,12 @@ type App struct {
 	engine   *handler.Engine
 	control  *control.Control
 	started  time.Time
+	reloads  *reloading
 	member   *group.Member
 	storing  storing
 	cleanups cleanups
+
+	unreplayable bool // the replay topic is not for us to see
 }
 
 // New prepares everything that needs no Kafka: settings, pipeline, HTTP, and the embedded broker if that is asked for.
@@ -54,7 +57,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), reloads: newReloading(), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
@@ -73,6 +76,7 @@ func (a *App) pipeline(context.Context, Process) error {
 		return err
 	}
 	a.current.Store(l)
+	a.reloads.seen = l.hash
 	a.group = a.settings.Kafka.GroupID
 	if a.group == "" {
 		a.group = l.spec.Name
@@ -83,6 +87,7 @@ func (a *App) pipeline(context.Context, Process) error {
 // door opens the HTTP door and what is seen through it.
 func (a *App) door(ctx context.Context, _ Process) error {
 	a.metrics = handler.NewMetrics(a.group, version())
+	a.metrics.Pipeline(a.spec().Name, a.current.Load().hash)
 	conditions := []string{handler.ConditionBroker, conditionTopics, handler.ConditionAssigned}
 	if _, ok := a.processor().Derived(); ok {
 		conditions = append(conditions, handler.ConditionRestored)
@@ -175,15 +180,8 @@ func (a *App) ensureTopics(ctx context.Context) error {
 		}
 	}
 	if _, ok := a.processor().Derived(); ok {
-		replicas := a.settings.Kafka.ReplicationFactor
-		partials, err := a.ensureAllowed(ctx, repository.PartialsTopic(a.group, source, replicas))
-		if err != nil {
+		if err := a.ensureDerived(ctx, source, a.ensureAllowed); err != nil {
 			return err
-		}
-		for _, spec := range []repository.TopicSpec{repository.ChangelogTopic(a.group, partials, replicas), repository.InsightsTopic(a.group, partials, replicas)} {
-			if _, err := a.ensureAllowed(ctx, spec); err != nil {
-				return err
-			}
 		}
 	}
 	if _, err := a.ensureAllowed(ctx, repository.ControlTopic(a.group, a.settings.Kafka.ReplicationFactor)); err != nil {
@@ -193,6 +191,21 @@ func (a *App) ensureTopics(ctx context.Context) error {
 		return err
 	}
 	a.watch.Readiness.Clear(conditionTopics)
+	return nil
+}
+
+// ensureDerived makes sure that the topics of aggregates exist, for a source of so many partitions.
+func (a *App) ensureDerived(ctx context.Context, source int32, ensure func(context.Context, repository.TopicSpec) (int32, error)) error {
+	replicas := a.settings.Kafka.ReplicationFactor
+	partials, err := ensure(ctx, repository.PartialsTopic(a.group, source, replicas))
+	if err != nil {
+		return err
+	}
+	for _, spec := range []repository.TopicSpec{repository.ChangelogTopic(a.group, partials, replicas), repository.InsightsTopic(a.group, partials, replicas)} {
+		if _, err := ensure(ctx, spec); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 type engine struct {
 	t    *testing.T
 	app  *app.App
+	dir  string // where its pipeline file is
 	log  *logged
 	stop func() error // as a signal does; what Run returned
 	done chan struct{}
@@ -54,7 +55,7 @@ func (r *rig) start(settings ...string) *engine {
 		"KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(r.fake.ListenAddrs(), ","), "KAFKA_CLIENT_ID=" + engineClient, "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
 		"COMMIT_INTERVAL=20ms", "SESSION_TIMEOUT=3s",
 	}, settings...)
-	e := &engine{t: r.t, log: &logged{}, done: make(chan struct{})}
+	e := &engine{t: r.t, dir: dir, log: &logged{}, done: make(chan struct{})}
 	a, err := app.New(r.t.Context(), app.Process{Environ: environ, Dir: dir, Stdout: io.Discard, Stderr: e.log})
 	must(r.t, err)
 	e.app = a

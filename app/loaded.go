@@ -57,6 +57,11 @@ func (a *App) compile(src []byte) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &loaded{spec: spec, processor: processor, text: string(src), hash: hashOf(src), at: time.Now().UTC().Truncate(time.Millisecond)}, nil
+}
+
+// hashOf tells one content of the pipeline file from another: the first 12 hexadecimal digits of its SHA-256.
+func hashOf(src []byte) string {
 	sum := sha256.Sum256(src)
-	return &loaded{spec: spec, processor: processor, text: string(src), hash: hex.EncodeToString(sum[:6]), at: time.Now().UTC().Truncate(time.Millisecond)}, nil
+	return hex.EncodeToString(sum[:6])
 }

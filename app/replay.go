@@ -27,6 +27,7 @@ func (a *App) ensureReplay(ctx context.Context, source int32) error {
 	}
 	a.log.Warn().Str("topic", spec.Name).Err(err).Msg("dead letters cannot be replayed; everything else works")
 	if model.ClassOf(err) == model.Unauthorized && count == 0 {
+		a.unreplayable = true
 		topics := subscription(a.spec(), a.processor())
 		a.member.Subscribe(slices.DeleteFunc(topics, func(name string) bool { return name == spec.Name }))
 	}

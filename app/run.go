@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,8 +32,11 @@ func run(ctx context.Context, p Process) error {
 		return err
 	}
 	chosen := slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") })
-	if _, ok := a.processor().Derived(); ok && !chosen {
-		debug.SetGCPercent(windowsGC)
+	if !chosen {
+		a.reloads.aggregates = func() { debug.SetGCPercent(windowsGC) }
+	}
+	if _, ok := a.processor().Derived(); ok {
+		a.reloads.aggregates()
 	}
 	return errors.Join(a.Run(ctx), a.Close())
 }
@@ -42,6 +48,11 @@ const windowsGC = 50
 // Run works until ctx ends, then finishes what has begun within SHUTDOWN_TIMEOUT. It returns an error only when the
 // start fails for good, or when the end does not come in time.
 func (a *App) Run(ctx context.Context) error {
+	ctx, stopAll := context.WithCancel(ctx)
+	defer stopAll()
+	hangups := make(chan os.Signal, 1) // from here on none ends the process
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	a.introduce()
 	go func() {
 		if err := a.http.Run(); err != nil {
@@ -66,6 +77,8 @@ func (a *App) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	besideCtx, stop := context.WithCancel(ctx)
 	beside.Go(func() { a.report(besideCtx, reportEvery) })
+	beside.Go(func() { a.watchFile(besideCtx, lookAtFile) })
+	beside.Go(func() { a.obeyHangups(besideCtx, hangups, stopAll) })
 	beside.Go(func() { a.record(besideCtx) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
