@@ -28,20 +28,24 @@ type file struct {
 	tag     string
 }
 
-// Mount gives every file of the page its place in a door: Handle of an http.ServeMux, or something like it.
-func Mount(handle func(pattern string, h http.Handler)) error {
+// Handler serves the page. What is no file of it goes to next.
+func Handler(next http.Handler) (http.Handler, error) {
 	under, err := fs.Sub(embedded, "files")
 	if err != nil {
-		return fmt.Errorf("dashboard: %w", err)
+		return nil, fmt.Errorf("dashboard: %w", err)
 	}
 	files, err := read(under)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for at, f := range files {
-		handle("GET "+at, f)
-	}
-	return nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := files[r.URL.Path]
+		if !ok || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		f.ServeHTTP(w, r)
+	}), nil
 }
 
 // ServeHTTP answers with the file. Browsers ask each time whether it has changed, so that they never mix two versions; the
@@ -82,7 +86,7 @@ func read(from fs.FS) (map[string]*file, error) {
 		sum := sha256.Sum256(content)
 		at := "/" + name
 		if name == "index.html" {
-			at = "/{$}"
+			at = "/"
 		}
 		files[at] = &file{content: content, kind: kind, tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 		return nil

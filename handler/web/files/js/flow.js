@@ -6,7 +6,7 @@ import { Trend, buckets, cursor } from './trend.js';
 const KEYS = ['in', 'forwarded', 'filtered', 'dead_letter', 'late', 'lag', 'p50_seconds', 'p99_seconds'];
 
 // Lag in words: in step, draining (how long), or growing (how fast).
-function drain(lag, earlier, seconds, perSecond) {
+export function drain(lag, earlier, seconds, perSecond) {
   if (lag === null) return { say: 'not known' };
   if (lag === 0) return { say: 'nothing waits' };
   if (!perSecond) return { say: 'not read', warn: true };
