@@ -12,6 +12,7 @@ import (
 
 	"data-stream-engine/handler"
 	"data-stream-engine/handler/control"
+	"data-stream-engine/handler/view"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
 	"data-stream-engine/repository/embedded"
@@ -43,6 +44,7 @@ type App struct {
 	control  *control.Control
 	started  time.Time
 	reloads  *reloading
+	view     *view.View
 	member   *group.Member
 	storing  storing
 	cleanups cleanups
@@ -61,7 +63,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.operate, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.operate, a.see, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}

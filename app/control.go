@@ -2,13 +2,9 @@ package app
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
-	"data-stream-engine/handler"
 	"data-stream-engine/handler/control"
-	"data-stream-engine/model"
 	"data-stream-engine/repository"
 )
 
@@ -64,26 +60,6 @@ func (a *App) obey(ctx context.Context) (end func(), err error) {
 			a.watch.Progress.Made() // a broker that is away is no reason to restart this process
 		}
 	}
-}
-
-// own is what this instance tells the group of itself.
-func (a *App) own() model.InstanceStatus {
-	l, report := a.current.Load(), a.watch.Readiness.Report()
-	s := model.InstanceStatus{Instance: a.watch.Instance(), Version: version(), StartedAt: a.started, Ready: report.Ready, State: a.watch.State(),
-		Pipeline: l.hash, LoadedAt: l.at, Inexact: !a.watch.Exact(), Partitions: []model.PartitionStatus{}, Merging: []model.MergeStatus{}}
-	for _, c := range report.Waiting {
-		s.Waiting = append(s.Waiting, c.Name)
-	}
-	state := "active"
-	if s.State == handler.StatePaused {
-		state = handler.StatePaused
-	}
-	behind := a.metrics.Behind()
-	for _, tp := range slices.SortedFunc(maps.Keys(behind), func(x, y model.TopicPartition) int { return int(x.Partition - y.Partition) }) {
-		lag := behind[tp]
-		s.Partitions = append(s.Partitions, model.PartitionStatus{Partition: tp.Partition, State: state, Lag: &lag})
-	}
-	return s
 }
 
 // Control is this instance's part in operating the group.

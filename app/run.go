@@ -54,6 +54,7 @@ func (a *App) Run(ctx context.Context) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	a.introduce()
+	defer a.look(ctx)()
 	go func() {
 		if err := a.http.Run(); err != nil {
 			a.log.Error().Err(err).Msg("HTTP ended, the stream goes on")

@@ -12,6 +12,7 @@ import (
 // Observed is what the engine has told of itself, for whoever shows it to a person.
 type Observed struct {
 	Instance    string // INSTANCE_ID, or the random name that stands for it
+	Phase       string // what it is about, troubles aside: starting, reading, standby, paused, stopping
 	Generations int    // of the group that were joined
 	Totals      Totals
 	Latency     []model.Latency // of the last ten seconds
@@ -118,13 +119,13 @@ func (w *Watch) Observed() Observed {
 	all.Latency = o.latency.recent(time.Now())
 	all.Totals = w.Metrics.Totals()
 	all.Report = w.Readiness.Report()
-	all.Troubles = w.lasting()
+	all.Phase, all.Troubles = w.lasting()
 	w.windows.show(&all)
 	return all
 }
 
-// lasting are the troubles that are worth a person's attention.
-func (w *Watch) lasting() (list []Trouble) {
+// lasting is what the engine is about, and the troubles that are worth a person's attention.
+func (w *Watch) lasting() (phase string, list []Trouble) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for op, t := range w.troubles {
@@ -133,7 +134,7 @@ func (w *Watch) lasting() (list []Trouble) {
 		}
 	}
 	slices.SortFunc(list, func(a, b Trouble) int { return a.Since.Compare(b.Since) })
-	return list
+	return w.state, list
 }
 
 // show adds what is known of windows.

@@ -48,10 +48,8 @@ type Waiting struct {
 // Partitions.
 type Instance struct {
 	model.InstanceStatus
-	Partitions []int32       `json:"partitions"` // of the source
-	Merging    []int32       `json:"merging"`    // of the partials
-	Age        model.Seconds `json:"age_seconds"`
-	Alive      bool          `json:"alive"`
+	Partitions []int32 `json:"partitions"` // of the source
+	Merging    []int32 `json:"merging"`    // of the partials
 }
 
 // Restore is how far the state of windows has been read back.
@@ -77,7 +75,8 @@ type Partitions struct {
 // SourcePartition is a partition of the source. Its state is one of active, idle, paused, away, unassigned.
 type SourcePartition struct {
 	model.PartitionStatus
-	Owner *string `json:"owner"` // null: nobody that is alive
+	Position *int64  `json:"position"` // null: not known
+	Owner    *string `json:"owner"`    // null: nobody that is alive
 }
 
 // StatePartition is a partition of the partials.

@@ -4,9 +4,15 @@ import (
 	"context"
 	"time"
 
+	"data-stream-engine/handler"
 	"data-stream-engine/model"
 	"data-stream-engine/service"
 )
+
+// Engine is this instance's engine, as far as it tells of itself.
+type Engine interface {
+	Observed() handler.Observed
+}
 
 // Group is what the instances of the group have said through the control topic.
 type Group interface {
