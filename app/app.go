@@ -12,6 +12,7 @@ import (
 
 	"data-stream-engine/handler"
 	"data-stream-engine/handler/control"
+	"data-stream-engine/handler/replay"
 	"data-stream-engine/handler/view"
 	"data-stream-engine/model"
 	"data-stream-engine/repository"
@@ -47,9 +48,9 @@ type App struct {
 	view     *view.View
 	member   *group.Member
 	storing  storing
+	replayer *replay.Replayer
+	noReplay atomic.Pointer[error] // why the replay topic was not subscribed to
 	cleanups cleanups
-
-	unreplayable bool // the replay topic is not for us to see
 }
 
 // New prepares everything that needs no Kafka: settings, pipeline, HTTP, and the embedded broker if that is asked for.
@@ -63,7 +64,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.operate, a.see, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.replaying, a.operate, a.see, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}

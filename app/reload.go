@@ -115,10 +115,7 @@ func (a *App) takeOver(ctx context.Context, before, next *loaded) error {
 	if err := a.ensureNew(ctx, before, next); err != nil {
 		return err
 	}
-	topics := subscription(next.spec, next.processor)
-	if a.unreplayable {
-		topics = slices.DeleteFunc(topics, func(name string) bool { return name == next.processor.ReplayTopic() })
-	}
+	topics := a.subscribed(next)
 	if _, ok := next.processor.Derived(); ok {
 		a.reloads.aggregates()
 	}

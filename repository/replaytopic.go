@@ -33,7 +33,7 @@ func (t *Topics) Grow(ctx context.Context, topic string, partitions int32) error
 		if err != nil || len(now[topic].Leaders) >= int(partitions) {
 			return err
 		}
-		node := int32(broker.AnyNode)
+		node := broker.AnyNode
 		if atController {
 			if node, err = t.client.Controller(ctx); err != nil {
 				return err
