@@ -17,9 +17,10 @@ const (
 	partialsTopic
 	changelogTopic
 	insightsTopic
+	replayTopic
 )
 
-var topicNames = [...]string{"source", "partials", "changelog", "insights"}
+var topicNames = [...]string{"source", "partials", "changelog", "insights", "replays"}
 
 // place is a partition of a topic.
 type place struct {

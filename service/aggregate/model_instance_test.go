@@ -44,6 +44,9 @@ type modelRun struct {
 	combiners []*Combiner // one a worker
 	count     int32       // source partitions that the topic has
 	moved     map[int32]bool
+	replays   map[int32]int64 // positions in the replay topic
+	again     []int32         // its partitions
+	replayed  map[int32]bool  // those that moved
 
 	merging map[int32]*modelMerging
 	parts   []int32
@@ -145,12 +148,16 @@ func (i *instance) replaced() bool {
 
 // begin is newRun, newWindows and newMerger.
 func (i *instance) begin(offsets map[place]position) {
-	r := &modelRun{sources: map[int32]*Source{}, moved: map[int32]bool{}, merging: map[int32]*modelMerging{}, emitted: i.now, count: int32(len(i.sources))}
+	r := &modelRun{sources: map[int32]*Source{}, moved: map[int32]bool{}, replays: map[int32]int64{}, replayed: map[int32]bool{}, merging: map[int32]*modelMerging{}, emitted: i.now, count: int32(len(i.sources))}
 	for _, at := range i.assigned {
 		p := offsets[at]
 		if at.topic == sourceTopic {
 			s := &Source{Partition: at.number, Epoch: 7, Watermark: p.watermark, Idle: p.idle, Position: p.offset}
 			r.sources[at.number], r.order = s, append(r.order, s)
+			continue
+		}
+		if at.topic == replayTopic {
+			r.replays[at.number], r.again = p.offset, append(r.again, at.number)
 			continue
 		}
 		r.parts = append(r.parts, at.number)
@@ -229,10 +236,15 @@ func (i *instance) work() {
 // process reads some events of a source partition.
 func (i *instance) process() {
 	r := i.run
-	if len(r.order) == 0 || len(r.queue) > 1 {
+	if len(r.order)+len(r.again) == 0 || len(r.queue) > 1 {
 		return
 	}
-	s := r.order[i.rng.IntN(len(r.order))]
+	which := i.rng.IntN(len(r.order) + len(r.again))
+	if which >= len(r.order) {
+		i.again(r.again[which-len(r.order)])
+		return
+	}
+	s := r.order[which]
 	from, log := s.Position, i.sources[s.Partition].log
 	for n := 1 + i.rng.IntN(i.profile.cut); n > 0 && s.Position < int64(len(log)); n-- {
 		i.count(s, &log[s.Position])
@@ -256,21 +268,26 @@ func (i *instance) count(s *Source, e *event) {
 		if e.fate == filtered || d.Late(e.time, s.Watermark) {
 			continue
 		}
-		inputs := make([]measure.Input, len(d.Functions()))
-		for k, f := range d.Functions() {
-			x := measure.Scalar{Kind: measure.Int, Bits: uint64(e.x)}
-			if d.Measures[k].Function == "count" {
-				x = measure.Scalar{}
-			}
-			i.must(f.Prepare(&inputs[k], x, order))
-		}
-		var group []byte
-		if len(d.GroupBy) > 0 {
-			group = []byte(e.group)
-		}
-		combiner.Add(n, e.time, group, inputs)
+		i.add(combiner, n, d, e, order)
 	}
 	s.Seen(e.time, e.stamp)
+}
+
+// add counts an event in one aggregate.
+func (i *instance) add(combiner *Combiner, n int, d *Definition, e *event, order measure.Order) {
+	inputs := make([]measure.Input, len(d.Functions()))
+	for k, f := range d.Functions() {
+		x := measure.Scalar{Kind: measure.Int, Bits: uint64(e.x)}
+		if d.Measures[k].Function == "count" {
+			x = measure.Scalar{}
+		}
+		i.must(f.Prepare(&inputs[k], x, order))
+	}
+	var group []byte
+	if len(d.GroupBy) > 0 {
+		group = []byte(e.group)
+	}
+	combiner.Add(n, e.time, group, inputs)
 }
 
 // look finds idle partitions.

@@ -78,6 +78,12 @@ func (j *judge) committed(t *transaction) {
 	j.transactions++
 	j.happened["transactions committed"]++
 	for at, p := range t.offsets {
+		if at.topic == replayTopic {
+			r := j.replays[at.number]
+			for int64(len(r.processed)) < p.offset {
+				r.processed = append(r.processed, t.owner.version)
+			}
+		}
 		if at.topic != sourceTopic {
 			continue
 		}
@@ -204,6 +210,7 @@ func (j *judge) reference() map[string]*tally {
 			watermark = max(watermark, min(e.time, e.stamp))
 		}
 	}
+	j.recounted(all, sessions)
 	for group, events := range sessions {
 		j.sessions(all, group, events)
 	}
@@ -275,6 +282,11 @@ func (j *judge) verdict() error {
 			return fmt.Errorf("source %d has %d events, and %d are committed", s.number, len(s.log), len(s.processed))
 		}
 	}
+	for _, r := range j.replays {
+		if len(r.processed) != len(r.log) {
+			return fmt.Errorf("%d letters were replayed through %d, and %d are committed", len(r.log), r.number, len(r.processed))
+		}
+	}
 	want := j.reference()
 	var wrong []string
 	for key, p := range j.insights {
@@ -306,7 +318,7 @@ func (j *judge) verdict() error {
 // repeatable has another world read the same log without any trouble: if nothing was idle, new or of another pipeline file,
 // it finds the same anomalies.
 func (j *judge) repeatable() error {
-	if p := &j.profile; p.idle || p.added || p.mixed || !p.detect {
+	if p := &j.profile; p.idle || p.added || p.mixed || p.replays || !p.detect {
 		return nil
 	}
 	w := newWorld(j.seed, nil)

@@ -64,7 +64,7 @@ func TestEveryWindowIsWhatTheSourceSays(t *testing.T) {
 	}
 	for _, what := range []string{
 		"transactions committed", "transactions timed out", errFenced.Error(), errRejoin.Error(), errLost.Error(), "crashes", "rebalances", "source partitions added",
-		"states kept", "states restored", "updates", "finals", "finals while all was calm", "finals revised", "insights taken back", "partials expired", "anomalies", "logs read again",
+		"states kept", "states restored", "updates", "finals", "finals while all was calm", "finals revised", "insights taken back", "partials expired", "anomalies", "logs read again", "letters replayed",
 	} {
 		t.Logf("%7d %s", happened[what], what)
 		if happened[what] == 0 && all >= 2000 {

@@ -21,6 +21,7 @@ type event struct {
 	fate        int
 	group       string // JSON
 	x           int64
+	only        string // of a replay: the one aggregate that it is for
 }
 
 // profile is what a seed is like.
@@ -41,6 +42,7 @@ type profile struct {
 	compacts                     bool
 	grid                         bool // event times are about whole seconds
 	detect                       bool
+	replays                      bool // letters are replayed
 }
 
 func newProfile(r *rand.Rand) profile {
@@ -51,6 +53,7 @@ func newProfile(r *rand.Rand) profile {
 		interval: []time.Duration{0, time.Second}[r.IntN(2)], timeout: 1000 * time.Hour,
 		grid: r.IntN(3) == 0, detect: r.IntN(4) == 0, budget: []int{1, 3, 1000}[r.IntN(3)], bytes: []int{200, 1 << 20, 1 << 20}[r.IntN(3)], cut: 1 + r.IntN(20),
 	}
+	p.replays = r.IntN(3) == 0
 	p.graces, p.short = p.mixed && r.IntN(2) == 0, r.IntN(6) == 0
 	if p.idle {
 		p.timeout = 3 * time.Second

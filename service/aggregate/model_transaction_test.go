@@ -47,7 +47,7 @@ func (w *modelWriter) Expired(document []byte)     { w.put(insightsTopic, nil, d
 // close ends the collecting for a transaction, and hands it over.
 func (i *instance) close() {
 	r := i.run
-	if len(r.queue) > 1 || len(r.moved) == 0 && !r.announcer.Due(i.now) && r.ready == nil {
+	if len(r.queue) > 1 || len(r.moved)+len(r.replayed) == 0 && !r.announcer.Due(i.now) && r.ready == nil {
 		return
 	}
 	b := &modelBatch{offsets: map[place]position{}}
@@ -72,7 +72,11 @@ func (i *instance) close() {
 			b.offsets[place{sourceTopic, s.Partition}] = position{offset: s.Position, watermark: s.Watermark, idle: s.Idle}
 		}
 	}
+	for number := range r.replayed {
+		b.offsets[place{replayTopic, number}] = position{offset: r.replays[number], watermark: NoWatermark}
+	}
 	clear(r.moved)
+	clear(r.replayed)
 	r.queue = append(r.queue, b)
 	i.say("%s closes a transaction: %d records, offsets %v", i, len(b.steps), sortedOffsets(b.offsets))
 }

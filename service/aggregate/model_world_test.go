@@ -23,6 +23,7 @@ type world struct {
 	healing     bool             // no faults any more
 
 	sources     []*source
+	replays     []*replays
 	left        int // events to come
 	partials    []*txLog
 	changelog   []*txLog
@@ -46,6 +47,11 @@ func newWorld(seed uint64, trace *strings.Builder) *world {
 	w.coordinator = coordinator{group: &w.group, producers: map[string]*producer{}}
 	for n := range w.profile.sources {
 		w.sources = append(w.sources, &source{number: int32(n), at: epoch + int64(r.IntN(20_000))})
+	}
+	for n := range int32(w.profile.sources) {
+		if w.profile.replays {
+			w.replays = append(w.replays, &replays{number: n})
+		}
 	}
 	for n := range int32(w.profile.partials) {
 		w.partials = append(w.partials, &txLog{place: place{partialsTopic, n}})
@@ -136,6 +142,9 @@ func (w *world) step() {
 			w.left -= n
 			w.say("%d events come to source %d", n, s.number)
 		}
+	}
+	if w.profile.replays && w.rng.IntN(30) == 0 {
+		w.replay()
 	}
 	if w.group.preparing && w.rng.IntN(6) == 0 {
 		w.rebalance()
@@ -289,6 +298,9 @@ func (w *world) rebalance() {
 	}
 	for n := range w.sources {
 		give(place{sourceTopic, int32(n)})
+	}
+	for n := range w.replays {
+		give(place{replayTopic, int32(n)})
 	}
 	for n := range w.partials {
 		give(place{partialsTopic, int32(n)})
