@@ -12,6 +12,7 @@ import (
 
 	"data-stream-engine/handler"
 	"data-stream-engine/handler/control"
+	"data-stream-engine/handler/guard"
 	"data-stream-engine/handler/replay"
 	"data-stream-engine/handler/view"
 	"data-stream-engine/model"
@@ -37,6 +38,7 @@ type App struct {
 	current  atomic.Pointer[loaded]
 
 	http     *handler.HTTP
+	guard    *guard.Guard
 	metrics  *handler.Metrics
 	watch    *handler.Watch
 	broker   *embedded.Broker // nil with brokers of the user's own
@@ -64,7 +66,7 @@ func New(ctx context.Context, p Process) (*App, error) {
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}
-	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.replaying, a.operate, a.see, a.trace} {
+	for _, step := range []func(context.Context, Process) error{a.pipeline, a.door, a.embed, a.connect, a.storage, a.replaying, a.operate, a.see, a.manage, a.trace} {
 		if err := step(ctx, p); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -99,12 +101,12 @@ func (a *App) door(ctx context.Context, _ Process) error {
 	a.metrics.Tell(readiness)
 	progress := handler.NewProgress()
 	a.watch = handler.NewWatch(a.metrics, readiness, progress, a.log)
-	guard, certificate, err := a.guarding()
+	certificate, err := a.guarding()
 	if err != nil {
 		return err
 	}
 	config := handler.HTTPConfig{Addr: a.settings.Around.HTTPAddr, MaxIdle: a.settings.Engine.MaxPollInterval,
-		Readiness: readiness, Progress: progress, Metrics: a.metrics.Gatherer(), Guard: guard, Certificate: certificate, Log: a.log}
+		Readiness: readiness, Progress: progress, Metrics: a.metrics.Gatherer(), Guard: a.guard, Certificate: certificate, Log: a.log}
 	door, err := handler.NewHTTP(ctx, config)
 	if handler.Taken(err) && a.settings.Kafka.IsEmbedded() { // the first minute should not fail because of a port
 		host, _, _ := net.SplitHostPort(config.Addr)

@@ -117,7 +117,7 @@ func (a *App) introduce() {
 		Str("source", a.spec().Source.Topic).Strs("outputs", outputs[1:]).Str("dead_letters", outputs[0]).
 		Str("group", a.group).Str("guarantee", a.settings.Engine.DeliveryGuarantee).
 		Str("brokers", strings.Join(a.bootstrap(), ",")).Func(a.instance).Msg("started")
-	a.log.Info().Msg("metrics on http://" + reachable(a.Addr()) + "/metrics, health on /livez and /readyz")
+	a.invite()
 }
 
 // instance names the instance when it has a name.

@@ -52,6 +52,7 @@ type HTTP struct {
 	listener net.Listener
 	server   *http.Server
 	mux      *http.ServeMux
+	root     http.Handler // what nothing else is mounted for
 	summary  func() Summary
 	stop     context.CancelFunc // of what goes on beside the server
 	beside   context.Context
@@ -71,7 +72,7 @@ func NewHTTP(ctx context.Context, c HTTPConfig) (*HTTP, error) {
 		return nil, &model.Error{Class: model.Misconfigured, Op: "listen on HTTP_ADDR", Subject: c.Addr, Err: err,
 			Hint: "set HTTP_ADDR to an address of this machine with a free port, for example 127.0.0.1:0"}
 	}
-	h := &HTTP{config: c, listener: atMost(listener, maxConnections), mux: http.NewServeMux()}
+	h := &HTTP{config: c, listener: atMost(listener, maxConnections), mux: http.NewServeMux(), root: http.HandlerFunc(nothing)}
 	h.beside, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.server = &http.Server{
 		Handler:           h.handler(),
@@ -97,6 +98,15 @@ func (h *HTTP) Addr() string { return h.listener.Addr().String() }
 
 // Mount adds what lies at a pattern of http.ServeMux, before Run.
 func (h *HTTP) Mount(pattern string, next http.Handler) { h.mux.Handle(pattern, next) }
+
+// Page puts a page at the root, before Run. What is no part of it stays nothing.
+func (h *HTTP) Page(page func(next http.Handler) (http.Handler, error)) error {
+	root, err := page(h.root)
+	if err == nil {
+		h.root = root
+	}
+	return err
+}
 
 // Tell makes /readyz say in words how the service is, from before Run on.
 func (h *HTTP) Tell(summary func() Summary) { h.summary = summary }
@@ -150,7 +160,7 @@ func (h *HTTP) handler() http.Handler {
 	metrics := promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second, EnableOpenMetrics: true})
 	h.mux.Handle("/metrics", get(metrics.ServeHTTP))
 	h.mux.Handle("/debug/pprof/", h.profiles())
-	h.mux.HandleFunc("/", nothing)
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.root.ServeHTTP(w, r) })
 	return http.MaxBytesHandler(guard.Headers(exact(guard.SameOrigin(h.mux, apiPrefix, refuse))), maxBody)
 }
 

@@ -95,7 +95,7 @@ func (a *API) list() []route {
 		{method: http.MethodPost, path: "/api/v1/dead-letters/replay", need: guard.Change, timeout: replayTimeout, serve: a.replay},
 		{method: http.MethodPost, path: "/api/v1/pause", need: guard.Change, serve: a.pause},
 		{method: http.MethodPost, path: "/api/v1/resume", need: guard.Change, serve: a.resume},
-		{method: http.MethodPost, path: "/api/v1/reload", need: guard.Change, serve: a.reload},
+		{method: http.MethodPost, path: "/api/v1/reload", need: guard.Change, timeout: reloadTimeout, serve: a.reload},
 		{method: http.MethodPost, path: "/api/v1/try", need: guard.Read, serve: a.try},
 		{method: http.MethodGet, path: "/api/v1/explain", need: guard.Read, serve: a.explain},
 		{method: http.MethodGet, path: "/api/v1/live", need: guard.Access, timeout: -1, serve: a.stream},

@@ -64,7 +64,7 @@ func (a *API) explain(w http.ResponseWriter, r *http.Request) error {
 	if m.Timestamp >= 0 {
 		e.Record.Timestamp = stamp(time.UnixMilli(m.Timestamp))
 	}
-	e.Explanation = service.NewExplainer(processor, a.partitions).Explain(m, time.Now())
+	e.Explanation = service.NewExplainer(processor, a.partitions()).Explain(m, time.Now())
 	e.Sentence = fate(&e.Explanation)
 	return answer(w, e)
 }
@@ -140,7 +140,7 @@ func (a *API) try(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	explainer := service.NewExplainer(processor, a.partitions)
+	explainer := service.NewExplainer(processor, a.partitions())
 	items := make([]tried, 0, len(events))
 	now := time.Now()
 	for i, event := range events {

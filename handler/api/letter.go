@@ -78,7 +78,7 @@ func (a *API) opened(r *http.Request, found *model.DeadLetter, m *model.Message)
 	spec, processor, _, _ := a.Pipelines.Loaded()
 	o.Line, o.Expression = blamed(found.Reason, expressions(spec))
 	if o.Expression != nil && m.Value != nil {
-		explanation := service.NewExplainer(processor, a.partitions).Explain(m, time.Now())
+		explanation := service.NewExplainer(processor, a.partitions()).Explain(m, time.Now())
 		o.Inputs = inputs(&explanation, *o.Expression)
 	}
 	o.At, o.Until = culprit(found.Reason, o.Inputs, m.Value)
@@ -128,5 +128,20 @@ func inputs(e *service.Explanation, expression string) []service.Read {
 	return list
 }
 
-// partitions is how many partitions a topic has, 1 when that is not known.
-func (a *API) partitions(topic string) int32 { return max(1, a.Topics.Partitions(topic)) }
+// partitions tells, for one answer, how many partitions topics have; 1 where that is not known. Each topic is asked for once,
+// and none any more when that takes long: a pipeline that somebody tries may name hundreds that nobody has.
+func (a *API) partitions() func(topic string) int32 {
+	known, slow := map[string]int32{}, false
+	return func(topic string) int32 {
+		if n, ok := known[topic]; ok || slow {
+			return max(1, n)
+		}
+		began := time.Now()
+		known[topic] = a.Topics.Partitions(topic)
+		slow = time.Since(began) > time.Second || len(known) > maxTopics
+		return max(1, known[topic])
+	}
+}
+
+// maxTopics is how many topics are asked for with one answer.
+const maxTopics = 100

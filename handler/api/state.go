@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"data-stream-engine/model"
 )
@@ -24,6 +25,9 @@ func (a *API) pipeline(w http.ResponseWriter, r *http.Request) error {
 type control struct {
 	Control *model.Pause `json:"control"` // null: the group is to go on
 }
+
+// reloadTimeout is what a reload may take: new topics have to be there, and what is under way has to end.
+const reloadTimeout = 40 * time.Second
 
 // maxReason is how many characters a reason may have.
 const maxReason = 500
