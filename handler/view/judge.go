@@ -42,10 +42,12 @@ func rules() []rule {
 		{3 * time.Second, 3 * time.Second, storageAway},
 		{5 * time.Second, 3 * time.Second, replicaNotReady},
 		{0, 3 * time.Second, fallingBehind},
+		{20 * time.Second, 3 * time.Second, standingStill},
+		{20 * time.Second, 3 * time.Second, farBehind},
 		{0, 0, inexact},
 		{0, 0, paused},
 		{0, 0, waitingForTheFirst},
-		{0, 3 * time.Second, catchingUp},
+		{2 * time.Second, 3 * time.Second, catchingUp},
 		{time.Minute, 0, quiet},
 		{0, 0, healthy},
 	}

@@ -10,7 +10,7 @@ import (
 // Own is what this instance tells the group of itself. Its size is bounded by what it is made of: about 150 bytes for each
 // partition. Who writes it adds when, and the hash of the pipeline file.
 func (v *View) Own() model.InstanceStatus {
-	now := sight{at: time.Now(), own: v.src.Engine.Observed()} // not that of the last look: others should hear at once
+	now := sight{at: v.clock(), own: v.src.Engine.Observed()} // not that of the last look: others should hear at once
 	now.away = len(now.own.Troubles) > 0
 	_, _, _, now.loadedAt = v.src.Loader.Loaded()
 	v.mu.Lock()

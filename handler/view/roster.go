@@ -50,7 +50,7 @@ func (r *roster) look(s *sight, all []model.InstanceStatus) {
 func (r *roster) complete(s *sight, source map[int32]owned[model.PartitionStatus], state map[int32]owned[model.MergeStatus], sources, partials int32) {
 	maps.Copy(r.source, source)
 	maps.Copy(r.state, state)
-	s.counts = counts{lost: map[string][]int32{}}
+	s.counts = counts{missing: map[int32]bool{}}
 	for _, number := range numbers(r.source, source, sources, s.grouped) {
 		p, has := holder(source, r.source, number, s.at)
 		line := SourcePartition{PartitionStatus: p.status}
@@ -63,7 +63,7 @@ func (r *roster) complete(s *sight, source map[int32]owned[model.PartitionStatus
 			line.Owner = &p.owner
 		} else {
 			line.Partition, line.State, line.Lag, line.Rate, line.IdleSince = number, stateUnassigned, nil, 0, nil
-			s.counts.lost[p.owner] = append(s.counts.lost[p.owner], number)
+			s.counts.missing[number] = true
 		}
 		s.source = append(s.source, line)
 	}

@@ -58,6 +58,43 @@ func lagOf(p *SourcePartition) int64 {
 	return *p.Lag
 }
 
+// standingStill is when events wait and none is read, though nothing is said to fail.
+func standingStill(_ *Config, s *sight, _ bool) (f finding, ok bool) {
+	if s.paused != nil || s.rates.Lag == nil || *s.rates.Lag == 0 || s.reads > 0 || s.rates.In > 0 {
+		return f, false
+	}
+	f.level, f.title, f.loose = model.LevelWarn, "Nothing is read", true
+	wait := "wait"
+	if *s.rates.Lag == 1 {
+		wait = "waits"
+	}
+	f.reason = fmt.Sprintf("%s of %s %s, and nothing has been read since %s.", count(int(*s.rates.Lag), "event"), s.topic, wait, clock(s.heard))
+	return f, true
+}
+
+// farBehind is when much waits, and it does not get less.
+func farBehind(_ *Config, s *sight, on bool) (f finding, ok bool) {
+	if !behind(s, on) || !s.sloped || s.slope < -leastGrowth {
+		return f, false
+	}
+	lag := float64(*s.rates.Lag)
+	f.level, f.title, f.loose = model.LevelWarn, "Far behind", true
+	f.reason = fmt.Sprintf("%s events of %s wait, and they do not get fewer: the group reads %s a second. %s", about(lag), s.topic, about(s.rates.In), advice(s, lag))
+	return f, true
+}
+
+// behind tells whether so much waits that it is worth a word.
+func behind(s *sight, on bool) bool {
+	if s.rates.Lag == nil || s.paused != nil {
+		return false
+	}
+	seconds := float64(behindBy)
+	if on {
+		seconds = caughtBy
+	}
+	return float64(*s.rates.Lag) >= max(leastBehind, seconds*s.rates.In)
+}
+
 // waitingForTheFirst is while the source is empty and nothing was read since the start.
 func waitingForTheFirst(_ *Config, s *sight, _ bool) (f finding, ok bool) {
 	if s.consumed || len(s.source) == 0 {
@@ -75,16 +112,10 @@ func waitingForTheFirst(_ *Config, s *sight, _ bool) (f finding, ok bool) {
 
 // catchingUp is when much waits, and less with each second.
 func catchingUp(_ *Config, s *sight, on bool) (f finding, ok bool) {
-	if s.rates.Lag == nil || s.paused != nil {
+	if !behind(s, on) {
 		return f, false
 	}
-	lag, seconds := float64(*s.rates.Lag), float64(behindBy)
-	if on {
-		seconds = caughtBy
-	}
-	if lag < max(leastBehind, seconds*s.rates.In) {
-		return f, false
-	}
+	lag := float64(*s.rates.Lag)
 	f.level, f.title, f.loose = model.LevelOK, "Catching up", true
 	switch {
 	case s.sloped && s.slope < -leastGrowth:

@@ -21,8 +21,12 @@ func rebalancing(cfg *Config, s *sight, _ bool) (f finding, ok bool) {
 		return f, false
 	}
 	f.level, f.title = model.LevelWait, "Rebalancing"
-	if quiet := silent(cfg, s); quiet != "" {
-		f.reason = quiet
+	if gone, had := silent(s); gone != nil {
+		f.reason = fmt.Sprintf("%s is not heard of any more; %s, which it had, go to others when SESSION_TIMEOUT (%s) is over.", plain(gone.Instance), partitionList(had), span(cfg.SessionTimeout))
+		if time.Duration(float64(gone.Age)*float64(time.Second)) > cfg.SessionTimeout+overdue {
+			f.level, f.title = model.LevelWarn, "Partitions without an owner"
+			f.reason = fmt.Sprintf("Nobody that is heard of reads %s of %s since %s fell silent. Look who else is a member of the consumer group %s.", partitionList(had), s.topic, plain(gone.Instance), plain(cfg.Group))
+		}
 		return f, true
 	}
 	var why []string
@@ -39,21 +43,19 @@ func rebalancing(cfg *Config, s *sight, _ bool) (f finding, ok bool) {
 	return f, true
 }
 
-// silent names an instance that is not heard of any more and has had what nobody reads now.
-func silent(cfg *Config, s *sight) string {
+// silent is an instance that is not heard of any more, and what it had of what nobody reads now.
+func silent(s *sight) (gone *model.InstanceStatus, had []int32) {
 	for i := range s.silent {
-		gone := &s.silent[i]
-		had := s.counts.lost[gone.Instance]
-		if len(had) == 0 {
-			continue
+		for _, p := range s.silent[i].Partitions {
+			if s.counts.missing[p.Partition] {
+				had = append(had, p.Partition)
+			}
 		}
-		age := time.Duration(float64(gone.Age) * float64(time.Second))
-		if age > cfg.SessionTimeout+overdue {
-			return fmt.Sprintf("Nobody that is heard of reads %s since %s fell silent. Look whether something else is a member of the consumer group %s.", partitionList(had), plain(gone.Instance), plain(cfg.Group))
+		if len(had) > 0 {
+			return &s.silent[i], had
 		}
-		return fmt.Sprintf("%s is not heard of any more; %s, which it had, go to others when SESSION_TIMEOUT (%s) is over.", plain(gone.Instance), partitionList(had), span(cfg.SessionTimeout))
 	}
-	return ""
+	return nil, nil
 }
 
 // storageAway is when insights cannot be stored.

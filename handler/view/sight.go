@@ -31,12 +31,13 @@ type sight struct {
 	sloped       bool      // slope is known
 	heard        time.Time // when the group read an event last, or this instance was started
 	consumed     bool      // an event was read since then
+	reads        float64   // events a second, committed or not
 }
 
 // counts are of partitions of the source.
 type counts struct {
 	all, owned int
-	lost       map[string][]int32 // those without an owner, by the one who had them last
+	missing    map[int32]bool // those without an owner
 }
 
 // ask asks everybody: what they know of themselves, of all instances, and how the partials' topic is called.
@@ -68,7 +69,10 @@ func (v *View) see(s *sight, all []model.InstanceStatus, partials string) {
 	if s.heard.IsZero() {
 		s.heard = v.cfg.StartedAt
 	}
-	if s.rates.In > 0 {
+	for i := range s.source {
+		s.reads += s.source[i].Rate
+	}
+	if s.rates.In > 0 || s.reads > 0 {
 		s.heard, s.consumed = now, true
 	}
 }

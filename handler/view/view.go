@@ -36,8 +36,9 @@ const (
 
 // View is everything live that an operator sees. It is safe for concurrent use.
 type View struct {
-	cfg Config
-	src Sources
+	cfg   Config
+	src   Sources
+	clock func() time.Time
 
 	mu      sync.Mutex
 	meter   meter
@@ -52,7 +53,7 @@ type View struct {
 
 // New returns a View that has seen nothing. Run makes it look.
 func New(cfg Config, src Sources) *View {
-	return &View{cfg: cfg, src: src, roster: newRoster(), counts: map[string]int32{}}
+	return &View{cfg: cfg, src: src, clock: time.Now, roster: newRoster(), counts: map[string]int32{}}
 }
 
 // Run looks once a second, until ctx ends.
@@ -63,7 +64,7 @@ func (v *View) Run(ctx context.Context) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
-		v.Look(time.Now())
+		v.Look(v.clock())
 		select {
 		case <-ctx.Done():
 			return
