@@ -95,7 +95,8 @@ func (a *App) obeyHangups(ctx context.Context, signals <-chan os.Signal, stop fu
 			return
 		}
 		a.log.Info().Msg("SIGHUP: reading the pipeline file again")
-		done, err := a.Reload(ctx)
+		before := a.current.Load()
+		_, err := a.Reload(ctx)
 		_, bad := errors.AsType[service.Problems](err)
 		switch {
 		case ctx.Err() != nil:
@@ -103,8 +104,8 @@ func (a *App) obeyHangups(ctx context.Context, signals <-chan os.Signal, stop fu
 			a.tellRefused(err)
 		case err != nil:
 			a.log.Error().Err(err).Msg("the pipeline file could not be taken over; the stream goes on with the one before")
-		case len(done.Changed) == 0:
-			a.log.Info().Msg("the pipeline file says what it said before")
+		case before == a.current.Load():
+			a.log.Info().Msg("the pipeline file is the one that is in use")
 		}
 	}
 }
