@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -207,7 +208,7 @@ func containsAll(line string, words []string) bool {
 
 // address finds where the process serves HTTP: it takes a free port and says which.
 func (i *Instance) address() (string, error) {
-	found := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)/metrics`).FindStringSubmatch(i.Log())
+	found := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`).FindStringSubmatch(i.Log())
 	if found == nil {
 		return "", errors.New("it does not say where it serves HTTP")
 	}
@@ -216,15 +217,31 @@ func (i *Instance) address() (string, error) {
 
 // Get asks it over HTTP.
 func (i *Instance) Get(ctx context.Context, path string) (status int, body string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return i.request(ctx, http.MethodGet, path, nil, nil)
+}
+
+// Post sends it JSON over HTTP.
+func (i *Instance) Post(ctx context.Context, path string, document []byte, header http.Header) (status int, body string, err error) {
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	return i.request(ctx, http.MethodPost, path, bytes.NewReader(document), header)
+}
+
+func (i *Instance) request(ctx context.Context, method, path string, content io.Reader, header http.Header) (status int, body string, err error) {
 	address, err := i.address()
 	if err != nil {
 		return 0, "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, content)
 	if err != nil {
 		return 0, "", err
+	}
+	if header != nil {
+		request.Header = header
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
