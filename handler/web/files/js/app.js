@@ -200,7 +200,7 @@ const WRITE = {
     store.partitions = data;
   },
   anomalies: data => {
-    store.anomalies = data;
+    store.anomalies = data.items;
   },
   dead_letters: data => {
     store.dead = data;

@@ -21,6 +21,7 @@ export function ways(nodes) {
   chain.slice(1).forEach((n, i) => way(chain[i], n, n.kind === 'transform' ? 'filter>transform' : 'source>filter'));
   for (const n of nodes.filter(isFan)) way(last, n, n.id);
   way(chain.find(n => n.kind === 'filter') || last, named(nodes, 'filtered'), 'filter>filtered', 'filtered');
+  way(last, named(nodes, 'filtered'), 'transform>filtered', 'filtered');
   way(chain[0], dead, 'source>dead', 'dead');
   if (last !== chain[0]) way(last, dead, 'transform>dead', 'dead');
   const aggregates = nodes.filter(n => n.kind === 'aggregate');
@@ -61,6 +62,8 @@ export function layout(nodes, width) {
   set('filter>filtered', `M${fx + w / 2} ${top}V${top - 92 + NODE}`, [fx + w / 2 + 8, top - 19], 'start');
 
   const last = places[chain.at(-1).id][0];
+  // What no output takes is filtered too.
+  if (last !== fx) set('transform>filtered', `M${last + w / 2} ${top}V${top - 59}q0 -10 -10 -10H${fx + w}`, [last + w / 2 + 8, top - 19], 'start');
   const low = Math.max(top + 92, mid + fanTall / 2 + 14 - NODE * (fan.length < 5 ? 0.4 : 0));
   const ly = low + NODE / 2;
   places.dead = [last, low, w, NODE];

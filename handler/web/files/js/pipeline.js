@@ -139,9 +139,10 @@ export function mountPipeline(root, { store }) {
     const e = r.edges || {};
     for (const edge of edges) {
       const v = e[edge.key];
-      text(edge.label, edge.key === 'aggregates>dead' ? `${per(v)} late` : per(v));
+      text(edge.label, edge.key === 'aggregates>dead' ? `${per(v)} late` : edge.key === 'transform>filtered' && !v ? '' : per(v));
       edge.line.style.strokeWidth = `${v ? 1.2 + 2.6 * Math.sqrt(Math.min(1, v / Math.max(1, r.in))) : 1}px`;
       edge.line.classList.toggle('quiet', !v);
+      edge.line.style.display = edge.key === 'transform>filtered' && !v ? 'none' : '';
     }
     const of = {
       source: r.in,
