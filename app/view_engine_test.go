@@ -101,6 +101,7 @@ func TestInstancesShowTheWholeGroup(t *testing.T) {
 	_, err := json.Marshal([]any{both[0].Status(), both[0].Pipeline(), both[0].Partitions(), points})
 	must(t, err)
 
+	one.requireDocumented()
 	must(t, two.stop())
 	r.eventually("one replica that has everything", func() bool {
 		s, parts := both[0].Status(), both[0].Partitions()
