@@ -14,7 +14,7 @@ type Recorded struct {
 	Topic     TopicID
 	Partition int32
 	From, To  int64 // To is the offset to go on with; From is that of before, or NothingRecorded
-	// Insights are in the order of the log. One without a Document is a tombstone: only its Key and At count.
+	// Insights are in the order of the log. One without a Document is a tombstone: only its Key, At and Start count.
 	Insights    []Insight
 	DeadLetters []DeadLetter
 }

@@ -37,9 +37,6 @@ func insight(m *model.Message) (in model.Insight, err error) {
 	if len(m.Key) == 0 {
 		return in, errors.New("it has no key")
 	}
-	if m.Value == nil {
-		return in, nil
-	}
 	var key []json.RawMessage
 	if err := json.Unmarshal(m.Key, &key); err != nil || len(key) < 4 {
 		return in, errors.New("its key is no list of aggregate, definition, start and end")
@@ -47,11 +44,20 @@ func insight(m *model.Message) (in model.Insight, err error) {
 	if err := json.Unmarshal(key[1], &in.Definition); err != nil {
 		return in, errors.New("its key names no definition")
 	}
+	if err := json.Unmarshal(key[2], &in.Start); err != nil || !usual(in.Start) {
+		return in, errors.New("its key names no start")
+	}
+	if m.Value == nil {
+		return in, nil
+	}
 	var d document
 	if err := json.Unmarshal(m.Value, &d); err != nil {
 		return in, fmt.Errorf("its value: %w", err)
 	}
 	in.Kind, in.Aggregate, in.Final, in.Revision = d.Kind, d.Aggregate, d.Final, d.Revision
+	if !in.Start.Equal(d.Window.Start) { // a tombstone would not find it
+		return in, errors.New("its key names another window than its value")
+	}
 	in.Start, in.End, in.UpdatedAt = d.Window.Start.UTC(), d.Window.End.UTC(), d.UpdatedAt.UTC()
 	in.Group, in.Document = d.Group, bytes.Clone(m.Value)
 	return in, sound(&in)

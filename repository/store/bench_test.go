@@ -47,7 +47,10 @@ func large(b testing.TB) *Store {
 	began := time.Now()
 	f := newFeed(b, s, topicID("i"), 0)
 	batch := make([]model.Insight, 0, 5000)
-	put := func(in model.Insight) {
+	put := func(in model.Insight, m int) {
+		in.Start = began.UTC().Truncate(time.Minute).Add(-time.Duration(m) * time.Minute)
+		in.End = in.Start.Add(time.Minute)
+		in.Key = fmt.Sprintf("[%q,%q,%q,%q,%s]", in.Aggregate, in.Definition, in.Start.Format(time.RFC3339), in.End.Format(time.RFC3339), in.Group)
 		if batch = append(batch, in); len(batch) == cap(batch) {
 			f.write(batch...)
 			batch = batch[:0]
@@ -56,12 +59,12 @@ func large(b testing.TB) *Store {
 	for m := range longWindows {
 		for g := range fewGroups {
 			put(insight("logins_by_device", m, fmt.Sprintf(`{"device_type":"%s","locale":"%c%c"}`, []string{"android", "iOS"}[g%2], 'A'+g%20, 'A'+g/2),
-				fmt.Sprintf(`{"logins":%d,"users":%d,"versions":[{"value":"2.3.0","count":120},{"value":"2.1.4","count":80},{"value":"2.0.0","count":8}]}`, g*m%977, g*m%711), func(in *model.Insight) { in.Final = m > 1 }))
+				fmt.Sprintf(`{"logins":%d,"users":%d,"versions":[{"value":"2.3.0","count":120},{"value":"2.1.4","count":80},{"value":"2.0.0","count":8}]}`, g*m%977, g*m%711), func(in *model.Insight) { in.Final = m > 1 }), m)
 		}
 	}
 	for m := range wideWindows {
 		for g := range manyGroups {
-			put(insight("beta_by_user", m, fmt.Sprintf(`{"user_id":"user-%08x"}`, uint32(g)*2654435761), fmt.Sprintf(`{"logins":%d,"ips":%d}`, g*7%1009, g%13), func(in *model.Insight) { in.Final = m > 1 }))
+			put(insight("beta_by_user", m, fmt.Sprintf(`{"user_id":"user-%08x"}`, uint32(g)*2654435761), fmt.Sprintf(`{"logins":%d,"ips":%d}`, g*7%1009, g%13), func(in *model.Insight) { in.Final = m > 1 }), m)
 		}
 	}
 	f.write(batch...)
@@ -105,7 +108,9 @@ func questions() []question {
 		{"insights of half of all groups", 5, func(ctx context.Context, s *Store) error {
 			return page(ctx, s, model.InsightQuery{Group: map[string]string{"device_type": "iOS"}})
 		}},
-		{"anomalies", 5, func(ctx context.Context, s *Store) error { return page(ctx, s, model.InsightQuery{Kind: model.InsightAnomaly}) }},
+		{"anomalies", 5, func(ctx context.Context, s *Store) error {
+			return page(ctx, s, model.InsightQuery{Kind: model.InsightAnomaly})
+		}},
 		{"groups, few", 20, func(ctx context.Context, s *Store) error {
 			_, err := s.Groups(ctx, model.GroupQuery{Aggregate: "logins_by_device", Measure: "logins", Windows: 30, Limit: 12})
 			return err
@@ -171,7 +176,7 @@ func TestQuestionsAtTwoHundredASecond(t *testing.T) {
 	}
 	asking.Wait()
 	must(t, errs)
-	t.Logf("%d requests in %s, %.2f of a processor", rate*seconds, time.Since(began).Round(time.Millisecond), (processor() - cpu).Seconds()/time.Since(began).Seconds())
+	t.Logf("%d requests in %s, %.2f of a processor", rate*seconds, time.Since(began).Round(time.Millisecond), (processor()-cpu).Seconds()/time.Since(began).Seconds())
 	var everything []time.Duration
 	for i, q := range all {
 		everything = append(everything, took[i]...)
@@ -182,7 +187,9 @@ func TestQuestionsAtTwoHundredASecond(t *testing.T) {
 
 func line(name string, took []time.Duration) string {
 	slices.Sort(took)
-	at := func(p float64) time.Duration { return took[min(int(p*float64(len(took))), len(took)-1)].Round(10 * time.Microsecond) }
+	at := func(p float64) time.Duration {
+		return took[min(int(p*float64(len(took))), len(took)-1)].Round(10 * time.Microsecond)
+	}
 	return fmt.Sprintf("%-32s %5d  p50 %8s  p99 %8s  max %8s", name, len(took), at(0.5), at(0.99), at(1))
 }
 
@@ -212,6 +219,22 @@ func BenchmarkWrite(b *testing.B) {
 				n++
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n*size), "us/row")
+		})
+	}
+}
+
+// BenchmarkQuestions measures each question alone.
+func BenchmarkQuestions(b *testing.B) {
+	if os.Getenv("STORE_BENCH") == "" {
+		b.Skip("it takes minutes to fill the store: set STORE_BENCH=1")
+	}
+	s := large(b)
+	for _, q := range questions() {
+		b.Run(q.name, func(b *testing.B) {
+			must(b, q.ask(b.Context(), s))
+			for b.Loop() {
+				must(b, q.ask(b.Context(), s))
+			}
 		})
 	}
 }

@@ -11,8 +11,11 @@ import (
 	"data-stream-engine/model"
 )
 
-// maxWindows is how many windows of a group a table has at most.
-const maxWindows = 240
+// The most windows of a group, and the most cells, that a table has.
+const (
+	maxWindows = 240
+	maxCells   = 24_000
+)
 
 // series is what a table of groups is about: the latest definition of an aggregate.
 type series struct {
@@ -28,7 +31,8 @@ type slot struct {
 // Groups is a table of the groups of an aggregate in its last windows: see model.GroupQuery. Of sessions, which share no
 // windows, it looks at the latest 10,000.
 func (s *Store) Groups(ctx context.Context, ask model.GroupQuery) (table model.GroupTable, err error) {
-	ask.Limit, ask.Windows = limit(ask.Limit), min(max(ask.Windows, 1), maxWindows)
+	ask.Windows = min(max(ask.Windows, 1), maxWindows)
+	ask.Limit = min(limit(ask.Limit), maxCells/ask.Windows)
 	err = s.reading(ctx, "read groups", func(ctx context.Context, db *database) error {
 		of, err := db.latest(ctx, ask.Aggregate)
 		if err != nil || of.kind == "" {
@@ -45,11 +49,7 @@ func (s *Store) Groups(ctx context.Context, ask model.GroupQuery) (table model.G
 		table = model.GroupTable{Window: at.start}
 		picked, matched := s.tables.pick(at, ask)
 		table.Groups, table.Matched = int64(len(at.groups)), int64(matched)
-		first, last, err := db.span(ctx, of, ask, at)
-		if err != nil {
-			return err
-		}
-		table.Rows, err = db.rows(ctx, of, picked, first, last, ask.Windows)
+		table.Rows, err = db.rows(ctx, of, ask, at, picked)
 		return err
 	})
 	if err != nil {
@@ -118,67 +118,52 @@ func (d *database) slot(ctx context.Context, q *query) (s slot, err error) {
 	return s, err
 }
 
-// span is the first and the last window of a table's columns: the latest ones, or, when the one that was asked for is older
+// rows are the windows of groups, in the order of the groups: the latest ones, or, when the one that was asked for is older
 // than these, those up to it.
-func (d *database) span(ctx context.Context, of series, ask model.GroupQuery, at *standing) (first, last time.Time, err error) {
+func (d *database) rows(ctx context.Context, of series, ask model.GroupQuery, at *standing, groups []int64) ([]model.GroupRow, error) {
+	var found []row
+	var err error
 	if of.kind == string(model.InsightSession) {
-		return at.oldest, time.UnixMilli(lastMoment), nil
-	}
-	read := func(until time.Time) error {
-		q := d.query().add("SELECT DISTINCT window_start FROM windows WHERE aggregate = %s AND kind = %s AND definition = %s AND window_start <= %s ORDER BY window_start DESC LIMIT %s",
-			of.aggregate, of.kind, of.definition, until, ask.Windows)
-		last = time.Time{}
-		rows, err := d.read.QueryContext(ctx, q.String(), q.args...)
-		return each(rows, err, func(rows *sql.Rows) error {
-			err := rows.Scan(moment{&first})
-			if last.IsZero() {
-				last = first
-			}
-			return err
-		})
-	}
-	err = read(time.UnixMilli(lastMoment))
-	if err == nil && !ask.Window.IsZero() && ask.Window.Before(first) {
-		err = read(ask.Window)
-	}
-	return first, last, err
-}
-
-// rows are the windows of groups, in the order of the groups.
-func (d *database) rows(ctx context.Context, of series, groups []int64, first, last time.Time, n int) ([]model.GroupRow, error) {
-	if len(groups) == 0 {
-		return nil, nil
-	}
-	q := d.query()
-	q.text(insightColumns)
-	q.add("WHERE i.window_start >= %s AND i.window_start <= %s AND i.kind = %s AND i.group_id IN (", first, last, of.kind)
-	for i, g := range groups {
-		if i > 0 {
-			q.text(", ")
+		found, err = d.sessions(ctx, at.sessions(groups, ask.Windows))
+	} else {
+		var starts []time.Time
+		starts, err = d.starts(ctx, of, "<= %s ORDER BY window_start DESC", time.UnixMilli(lastMoment), ask.Windows)
+		if n := len(starts); err == nil && n > 0 && !ask.Window.IsZero() && ask.Window.Before(starts[n-1]) {
+			starts, err = d.starts(ctx, of, "<= %s ORDER BY window_start DESC", ask.Window, ask.Windows)
 		}
-		q.text(q.arg(g))
+		if err == nil {
+			found, err = d.cells(ctx, of, groups, starts)
+		}
 	}
-	q.text(") ORDER BY i.window_start, i.window_end")
 	byGroup := make(map[int64][]model.Insight, len(groups))
-	rows, err := d.read.QueryContext(ctx, q.String(), q.args...)
-	err = each(rows, err, func(rows *sql.Rows) error {
-		r, err := scanRow(rows)
-		if err == nil && r.Aggregate == of.aggregate && r.Definition == of.definition {
-			byGroup[r.group] = append(byGroup[r.group], r.Insight)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
+	for i := range found {
+		byGroup[found[i].group] = append(byGroup[found[i].group], found[i].Insight)
 	}
 	var table []model.GroupRow
 	for _, g := range groups {
 		if list := byGroup[g]; len(list) > 0 {
-			list = list[max(0, len(list)-n):]
 			table = append(table, model.GroupRow{Group: list[0].Group, Windows: list})
 		}
 	}
-	return table, nil
+	return table, err
+}
+
+// sessions are insights by their place in the table, the earliest first.
+func (d *database) sessions(ctx context.Context, places []int64) (list []row, err error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	q := d.query().text(insightColumns + "WHERE i.seq IN (")
+	for i, n := range places {
+		q.text(comma(i) + q.arg(n))
+	}
+	rows, err := d.read.QueryContext(ctx, q.text(") ORDER BY i.window_start, i.window_end").String(), q.args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		r, err := scanRow(rows)
+		list = append(list, r)
+		return err
+	})
+	return list, err
 }
 
 // searched are the words of a search, in lower case.

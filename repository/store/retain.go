@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"data-stream-engine/model"
@@ -115,14 +114,14 @@ func (s *Store) removeSome(ctx context.Context, db *database, where string, args
 	err = s.deleting(ctx, db, func(ctx context.Context, w *writer) error {
 		q := db.query()
 		q.args = args
-		q.text("SELECT i.id, i.aggregate, i.group_values, i.window_start FROM insights i WHERE " + where)
+		q.text("SELECT i.seq, i.aggregate, i.group_values, i.window_start FROM insights i WHERE " + where)
 		q.add(" LIMIT %s", chunk)
 		var list []*entry
 		rows, err := w.tx.QueryContext(ctx, q.String(), q.args...)
 		err = each(rows, err, func(rows *sql.Rows) error {
 			e := &entry{}
 			var group string
-			err := rows.Scan(&e.id, &e.Aggregate, &group, moment{&e.Start})
+			err := rows.Scan(&e.seq, &e.Aggregate, &group, moment{&e.Start})
 			e.Group = []byte(group)
 			list = append(list, e)
 			return err
@@ -135,9 +134,9 @@ func (s *Store) removeSome(ctx context.Context, db *database, where string, args
 		}
 		n = len(list)
 		q = db.query()
-		q.text("DELETE FROM insights WHERE id IN (")
+		q.text("DELETE FROM insights WHERE seq IN (")
 		for i, e := range list {
-			q.text(strings.Repeat(", ", min(i, 1)) + q.arg(e.id))
+			q.text(comma(i) + q.arg(e.seq))
 		}
 		q.text(")")
 		_, err = w.tx.ExecContext(ctx, q.String(), q.args...)

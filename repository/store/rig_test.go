@@ -162,7 +162,7 @@ func revision(n int64) func(*model.Insight) {
 	return func(in *model.Insight) { in.Revision = n }
 }
 
-func tombstone(of model.Insight) model.Insight { return model.Insight{Key: of.Key} }
+func tombstone(of model.Insight) model.Insight { return model.Insight{Key: of.Key, Start: of.Start} }
 
 // all reads every page of a question.
 func all(t testing.TB, s *Store, ask model.InsightQuery) []model.Insight {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ type standing struct {
 	ends   []uint32 // of the words of each group
 	words  []byte
 	values map[string][]float64
-	oldest time.Time // of sessions: the earliest start among them
+	places map[int64][]int64 // of sessions: where those of each group are in the table, the latest first
 
 	made, used time.Time
 	took       time.Duration
@@ -32,7 +33,7 @@ type standing struct {
 func (d *database) build(ctx context.Context, of series, at slot) (*standing, error) {
 	began := time.Now()
 	s := &standing{slot: at, values: map[string][]float64{}, orders: map[string][]int32{}}
-	q := d.query().add("SELECT group_id, group_values, document, window_start FROM insights WHERE aggregate = %s AND kind = %s AND definition = %s AND final IN (%s, %s)",
+	q := d.query().add("SELECT seq, group_id, group_values, document FROM insights WHERE aggregate = %s AND kind = %s AND definition = %s AND final IN (%s, %s)",
 		of.aggregate, of.kind, of.definition, false, true)
 	sessions := of.kind == string(model.InsightSession)
 	if sessions {
@@ -40,22 +41,24 @@ func (d *database) build(ctx context.Context, of series, at slot) (*standing, er
 	} else {
 		q.add(" AND window_start = %s", at.start)
 	}
-	seen := map[int64]bool{}
+	if sessions {
+		s.places = map[int64][]int64{}
+	}
 	rows, err := d.read.QueryContext(ctx, q.String(), q.args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var id int64
-		var group, document []byte
-		if err := rows.Scan(&id, &group, &document, moment{&s.oldest}); err != nil {
+		var seq, id int64
+		var group, document sql.RawBytes
+		if err := rows.Scan(&seq, &id, &group, &document); err != nil {
 			return nil, err
 		}
-		if sessions && seen[id] { // an earlier one of the same group
-			continue
-		} else if sessions {
-			seen[id] = true
+		if sessions {
+			if s.places[id] = append(s.places[id], seq); len(s.places[id]) > 1 { // an earlier one of the same group
+				continue
+			}
 		}
 		s.add(id, group, document)
 	}
@@ -134,6 +137,14 @@ func (s *standing) order(measure string) []int32 {
 // bytes is about what it takes.
 func (s *standing) bytes() int {
 	return len(s.words) + len(s.groups)*(8+4+8*len(s.values)+4*len(s.orders))
+}
+
+// sessions are where the last n sessions of groups are in the table.
+func (s *standing) sessions(groups []int64, n int) (places []int64) {
+	for _, g := range groups {
+		places = append(places, s.places[g][:min(n, len(s.places[g]))]...)
+	}
+	return places
 }
 
 // found puts together the first groups in order, and counts those that a search finds.

@@ -101,6 +101,8 @@ func (a address) adviceForFile(code int) string {
 		return "the directory has to exist and to be writable, and the name has to be that of a file"
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return "another process holds the file: end it, or set another STORAGE_URL or DATA_DIR"
+	case sqlite3.SQLITE_ERROR:
+		return "a table is not what it was: delete " + a.path + " and the files of that name with -wal and -shm behind it; it is filled again from the topics"
 	case sqlite3.SQLITE_IOERR:
 		return "the disk does not do what it should"
 	default:

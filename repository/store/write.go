@@ -90,6 +90,7 @@ type bulk interface {
 type entry struct {
 	model.Insight
 	id, group, topic int64
+	seq              int64 // where it is in the table
 }
 
 // window is what has changed in a window.

@@ -31,10 +31,10 @@ func (b *postgresBulk) insights(ctx context.Context, list []*entry) (added []*en
 			updated_at, document, topic, partition, source_offset)
 		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::boolean[],
 			$11::bigint[], $12::timestamptz[], $13::text[], $14::integer[], $15::integer[], $16::bigint[])
-		ON CONFLICT (id) DO UPDATE SET final = excluded.final, revision = excluded.revision, updated_at = excluded.updated_at, document = excluded.document,
+		ON CONFLICT (window_start, id) DO UPDATE SET final = excluded.final, revision = excluded.revision, updated_at = excluded.updated_at, document = excluded.document,
 			topic = excluded.topic, partition = excluded.partition, source_offset = excluded.source_offset
 		WHERE i.key = excluded.key AND (i.topic <> excluded.topic OR i.partition <> excluded.partition OR i.source_offset < excluded.source_offset)
-		RETURNING i.id, i.xmax = 0`,
+		RETURNING i.id, i.seq, i.xmax = 0`,
 		column(list, func(e *entry) int64 { return e.id }), column(list, func(e *entry) string { return e.Key }), column(list, func(e *entry) string { return string(e.Kind) }),
 		column(list, func(e *entry) string { return e.Aggregate }), column(list, func(e *entry) string { return e.Definition }), column(list, func(e *entry) int64 { return e.group }),
 		column(list, func(e *entry) string { return storable(string(e.Group)) }), column(list, func(e *entry) time.Time { return whole(e.Start) }),
@@ -42,13 +42,14 @@ func (b *postgresBulk) insights(ctx context.Context, list []*entry) (added []*en
 		column(list, func(e *entry) time.Time { return whole(e.UpdatedAt) }), column(list, func(e *entry) string { return storable(string(e.Document)) }),
 		column(list, func(e *entry) int32 { return int32(e.topic) }), column(list, func(e *entry) int32 { return e.At.Partition }), column(list, func(e *entry) int64 { return e.At.Offset }))
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var id int64
+		var id, seq int64
 		var fresh bool
-		if err := rows.Scan(&id, &fresh); err != nil {
+		if err := rows.Scan(&id, &seq, &fresh); err != nil {
 			return err
 		}
-		if fresh {
-			added = append(added, byID[id])
+		if e := byID[id]; e != nil && fresh {
+			e.seq = seq
+			added = append(added, e)
 		}
 		return nil
 	})
@@ -67,15 +68,16 @@ func (b *postgresBulk) oneByOne(ctx context.Context, list []*entry) (added []*en
 }
 
 func (b *postgresBulk) remove(ctx context.Context, list []*entry) (removed []*entry, err error) {
-	rows, err := b.tx.QueryContext(ctx, `DELETE FROM insights i USING unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[], $5::bigint[]) AS u (id, key, topic, partition, source_offset)
-		WHERE i.id = u.id AND i.key = u.key AND (i.topic <> u.topic OR i.partition <> u.partition OR i.source_offset < u.source_offset)
-		RETURNING i.id, i.kind, i.aggregate, i.definition, i.group_values, i.window_start, i.window_end, i.updated_at, i.topic, i.partition`,
+	rows, err := b.tx.QueryContext(ctx, `DELETE FROM insights i USING unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[], $5::bigint[], $6::timestamptz[]) AS u (id, key, topic, partition, source_offset, window_start)
+		WHERE i.window_start = u.window_start AND i.id = u.id AND i.key = u.key AND (i.topic <> u.topic OR i.partition <> u.partition OR i.source_offset < u.source_offset)
+		RETURNING i.seq, i.kind, i.aggregate, i.definition, i.group_values, i.window_start, i.window_end, i.updated_at, i.topic, i.partition`,
 		column(list, func(e *entry) int64 { return e.id }), column(list, func(e *entry) string { return e.Key }), column(list, func(e *entry) int32 { return int32(e.topic) }),
-		column(list, func(e *entry) int32 { return e.At.Partition }), column(list, func(e *entry) int64 { return e.At.Offset }))
+		column(list, func(e *entry) int32 { return e.At.Partition }), column(list, func(e *entry) int64 { return e.At.Offset }),
+		column(list, func(e *entry) time.Time { return whole(e.Start) }))
 	err = each(rows, err, func(rows *sql.Rows) error {
 		e := &entry{}
 		var group string
-		err := rows.Scan(&e.id, &e.Kind, &e.Aggregate, &e.Definition, &group, moment{&e.Start}, moment{&e.End}, moment{&e.UpdatedAt}, &e.topic, &e.At.Partition)
+		err := rows.Scan(&e.seq, &e.Kind, &e.Aggregate, &e.Definition, &group, moment{&e.Start}, moment{&e.End}, moment{&e.UpdatedAt}, &e.topic, &e.At.Partition)
 		e.Group = []byte(group)
 		removed = append(removed, e)
 		return err
@@ -84,22 +86,22 @@ func (b *postgresBulk) remove(ctx context.Context, list []*entry) (removed []*en
 }
 
 func (b *postgresBulk) terms(ctx context.Context, list []*entry, add bool) error {
-	var found, ids []int64
+	var found, places []int64
 	var starts []time.Time
 	for _, e := range list {
 		for _, t := range terms(e.Aggregate, e.Group) {
-			found, starts, ids = append(found, t), append(starts, whole(e.Start)), append(ids, e.id)
+			found, starts, places = append(found, t), append(starts, whole(e.Start)), append(places, e.seq)
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	text := "INSERT INTO insight_terms (term, window_start, id) SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) ON CONFLICT DO NOTHING"
+	text := "INSERT INTO insight_terms (term, window_start, seq) SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) ON CONFLICT DO NOTHING"
 	if !add {
-		text = `DELETE FROM insight_terms t USING unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) AS u (term, window_start, id)
-			WHERE t.term = u.term AND t.window_start = u.window_start AND t.id = u.id`
+		text = `DELETE FROM insight_terms t USING unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) AS u (term, window_start, seq)
+			WHERE t.term = u.term AND t.window_start = u.window_start AND t.seq = u.seq`
 	}
-	_, err := b.tx.ExecContext(ctx, text, found, starts, ids)
+	_, err := b.tx.ExecContext(ctx, text, found, starts, places)
 	return err
 }
 

@@ -35,14 +35,14 @@ func (d *database) prepare(ctx context.Context) (err error) {
 	}
 	set := "UPDATE insights SET revision = ?3, updated_at = ?4, topic = ?5, partition = ?6, source_offset = ?7, document = ?8"
 	// An index is written anew when a column of it is set, were it to the same value.
-	s.same = compile(set + " WHERE id = ?1 AND key = ?2 AND final = ?9" + newer)
-	s.update = compile(set + ", final = ?9 WHERE id = ?1 AND key = ?2" + newer)
-	s.insert = compile(`INSERT INTO insights (id, key, revision, updated_at, topic, partition, source_offset, document, final, kind, aggregate, definition, group_id,
-		group_values, window_start, window_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (id) DO NOTHING`)
-	s.remove = compile(`DELETE FROM insights WHERE id = ?1 AND key = ?2 AND (topic <> ?3 OR partition <> ?4 OR source_offset < ?5)
-		RETURNING kind, aggregate, definition, group_values, window_start, window_end, updated_at, topic, partition`)
-	s.addTerm = compile("INSERT INTO insight_terms (term, window_start, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
-	s.removeTerm = compile("DELETE FROM insight_terms WHERE term = ?1 AND window_start = ?2 AND id = ?3")
+	s.same = compile(set + " WHERE window_start = ?10 AND id = ?1 AND key = ?2 AND final = ?9" + newer)
+	s.update = compile(set + ", final = ?9 WHERE window_start = ?10 AND id = ?1 AND key = ?2" + newer)
+	s.insert = compile(`INSERT INTO insights (id, key, revision, updated_at, topic, partition, source_offset, document, final, window_start, kind, aggregate, definition, group_id,
+		group_values, window_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (window_start, id) DO NOTHING`)
+	s.remove = compile(`DELETE FROM insights WHERE window_start = ?6 AND id = ?1 AND key = ?2 AND (topic <> ?3 OR partition <> ?4 OR source_offset < ?5)
+		RETURNING seq, kind, aggregate, definition, group_values, window_start, window_end, updated_at, topic, partition`)
+	s.addTerm = compile("INSERT INTO insight_terms (term, window_start, seq) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+	s.removeTerm = compile("DELETE FROM insight_terms WHERE term = ?1 AND window_start = ?2 AND seq = ?3")
 	s.window = compile(`INSERT INTO windows (aggregate, kind, definition, window_start, topic, partition, window_end, updated_at, changes)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (aggregate, kind, definition, window_start, topic, partition) DO UPDATE SET
 		changes = windows.changes + excluded.changes, updated_at = max(windows.updated_at, excluded.updated_at), window_end = max(windows.window_end, excluded.window_end)`)
@@ -69,8 +69,12 @@ type sqliteBulk struct {
 	tx *sql.Tx
 }
 
+func (b *sqliteBulk) result(ctx context.Context, stmt *sql.Stmt, values ...any) (sql.Result, error) {
+	return b.tx.StmtContext(ctx, stmt).ExecContext(context.WithoutCancel(ctx), values...)
+}
+
 func (b *sqliteBulk) run(ctx context.Context, stmt *sql.Stmt, values ...any) (bool, error) {
-	result, err := b.tx.StmtContext(ctx, stmt).ExecContext(context.WithoutCancel(ctx), values...)
+	result, err := b.result(ctx, stmt, values...)
 	if err != nil {
 		return false, err
 	}
@@ -96,9 +100,18 @@ func (b *sqliteBulk) insights(ctx context.Context, list []*entry) (added []*entr
 
 // insight tries first what is most likely: the first revision is a new row.
 func (b *sqliteBulk) insight(ctx context.Context, e *entry) (fresh bool, err error) {
-	values := []any{e.id, e.Key, e.Revision, e.UpdatedAt.UnixMilli(), e.topic, e.At.Partition, e.At.Offset, storable(string(e.Document)), e.Final}
+	values := []any{e.id, e.Key, e.Revision, e.UpdatedAt.UnixMilli(), e.topic, e.At.Partition, e.At.Offset, storable(string(e.Document)), e.Final, e.Start.UnixMilli()}
 	insert := func() (bool, error) {
-		return b.run(ctx, b.insert, append(values, string(e.Kind), e.Aggregate, e.Definition, e.group, storable(string(e.Group)), e.Start.UnixMilli(), e.End.UnixMilli())...)
+		result, err := b.result(ctx, b.insert, append(values, string(e.Kind), e.Aggregate, e.Definition, e.group, storable(string(e.Group)), e.End.UnixMilli())...)
+		if err != nil {
+			return false, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n == 0 {
+			return false, err
+		}
+		e.seq, err = result.LastInsertId()
+		return true, err
 	}
 	if e.Revision <= 1 {
 		if fresh, err := insert(); fresh || err != nil {
@@ -121,7 +134,7 @@ func (b *sqliteBulk) remove(ctx context.Context, list []*entry) (removed []*entr
 	for _, e := range list {
 		var group string
 		was := &entry{id: e.id}
-		err := stmt.QueryRowContext(ctx, e.id, e.Key, e.topic, e.At.Partition, e.At.Offset).Scan(&was.Kind, &was.Aggregate, &was.Definition, &group,
+		err := stmt.QueryRowContext(ctx, e.id, e.Key, e.topic, e.At.Partition, e.At.Offset, e.Start.UnixMilli()).Scan(&was.seq, &was.Kind, &was.Aggregate, &was.Definition, &group,
 			moment{&was.Start}, moment{&was.End}, moment{&was.UpdatedAt}, &was.topic, &was.At.Partition)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
@@ -142,7 +155,7 @@ func (b *sqliteBulk) terms(ctx context.Context, list []*entry, add bool) error {
 	}
 	for _, e := range list {
 		for _, t := range terms(e.Aggregate, e.Group) {
-			if _, err := b.run(ctx, stmt, t, e.Start.UnixMilli(), e.id); err != nil {
+			if _, err := b.run(ctx, stmt, t, e.Start.UnixMilli(), e.seq); err != nil {
 				return err
 			}
 		}

@@ -17,7 +17,8 @@ CREATE TABLE positions (
 );
 
 CREATE TABLE insights (
-  id            BIGINT      PRIMARY KEY,
+  seq           BIGINT      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id            BIGINT      NOT NULL,
   key           TEXT COLLATE "C" NOT NULL,
   kind          TEXT COLLATE "C" NOT NULL,
   aggregate     TEXT COLLATE "C" NOT NULL,
@@ -32,17 +33,18 @@ CREATE TABLE insights (
   document      TEXT    NOT NULL,
   topic         INTEGER NOT NULL,
   partition     INTEGER NOT NULL,
-  source_offset BIGINT NOT NULL
+  source_offset BIGINT NOT NULL,
+  UNIQUE (window_start, id)
 ) WITH (fillfactor = 85); -- room for revisions
-CREATE INDEX insights_by_aggregate ON insights (aggregate, kind, final, window_start, id);
-CREATE INDEX insights_by_kind ON insights (kind, final, window_start, id);
-CREATE INDEX insights_by_group ON insights (group_id, window_start);
+CREATE INDEX insights_by_aggregate ON insights (aggregate, kind, final, window_start, seq);
+CREATE INDEX insights_by_kind ON insights (kind, final, window_start, seq);
+CREATE INDEX insights_by_group ON insights (window_start, group_id);
 
 CREATE TABLE insight_terms (
   term         BIGINT NOT NULL,
   window_start TIMESTAMPTZ NOT NULL,
-  id           BIGINT NOT NULL,
-  PRIMARY KEY (term, window_start, id)
+  seq          BIGINT NOT NULL,
+  PRIMARY KEY (term, window_start, seq)
 );
 
 CREATE TABLE windows (

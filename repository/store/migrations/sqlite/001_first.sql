@@ -18,7 +18,7 @@ CREATE TABLE positions (
 
 CREATE TABLE insights (
   seq           INTEGER PRIMARY KEY,
-  id            INTEGER NOT NULL UNIQUE,
+  id            INTEGER NOT NULL,
   key           TEXT    NOT NULL,
   kind          TEXT    NOT NULL,
   aggregate     TEXT    NOT NULL,
@@ -33,17 +33,18 @@ CREATE TABLE insights (
   document      TEXT    NOT NULL,
   topic         INTEGER NOT NULL,
   partition     INTEGER NOT NULL,
-  source_offset INTEGER NOT NULL
+  source_offset INTEGER NOT NULL,
+  UNIQUE (window_start, id)
 );
-CREATE INDEX insights_by_aggregate ON insights (aggregate, kind, final, window_start, id);
-CREATE INDEX insights_by_kind ON insights (kind, final, window_start, id);
-CREATE INDEX insights_by_group ON insights (group_id, window_start);
+CREATE INDEX insights_by_aggregate ON insights (aggregate, kind, final, window_start, seq);
+CREATE INDEX insights_by_kind ON insights (kind, final, window_start, seq);
+CREATE INDEX insights_by_group ON insights (window_start, group_id);
 
 CREATE TABLE insight_terms (
   term         INTEGER NOT NULL,
   window_start INTEGER NOT NULL,
-  id           INTEGER NOT NULL,
-  PRIMARY KEY (term, window_start, id)
+  seq          INTEGER NOT NULL,
+  PRIMARY KEY (term, window_start, seq)
 ) WITHOUT ROWID;
 
 CREATE TABLE windows (
