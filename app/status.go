@@ -33,9 +33,12 @@ type groupStatus struct {
 }
 
 type statusOfReplica struct {
-	model.InstanceStatus
-	AgeSeconds float64 `json:"age_seconds"`
-	Alive      bool    `json:"alive"`
+	Instance   string      `json:"instance"`
+	State      string      `json:"state"`
+	Partitions []int32     `json:"partitions"`
+	Rates      model.Rates `json:"rates"`
+	AgeSeconds float64     `json:"age_seconds"`
+	Alive      bool        `json:"alive"`
 }
 
 // errNotWell ends status with exit code 1, so that a script can go by it.
@@ -118,20 +121,20 @@ func unknownOr[T any](x *T, text func(T) string) string {
 	return text(*x)
 }
 
-// partitionList is numbers as ranges: 0-3, 7.
-func partitionList(list []model.PartitionStatus) string {
+// partitionList is ascending numbers as ranges: 0-3,7.
+func partitionList(list []int32) string {
 	if len(list) == 0 {
 		return "none"
 	}
 	var parts []string
 	for i := 0; i < len(list); {
 		k := i
-		for k+1 < len(list) && list[k+1].Partition == list[k].Partition+1 {
+		for k+1 < len(list) && list[k+1] == list[k]+1 {
 			k++
 		}
-		text := fmt.Sprint(list[i].Partition)
+		text := fmt.Sprint(list[i])
 		if k > i {
-			text += fmt.Sprintf("-%d", list[k].Partition)
+			text += fmt.Sprintf("-%d", list[k])
 		}
 		parts, i = append(parts, text), k+1
 	}
