@@ -86,13 +86,14 @@ func (a *App) adopt(ctx context.Context, src []byte) (model.Reloaded, error) {
 		a.metrics.Reloaded(handler.ReloadRefused)
 		return model.Reloaded{}, err
 	}
+	began := time.Now()
 	if err := a.takeOver(ctx, before, next); err != nil {
 		a.metrics.Reloaded(handler.ReloadFailed)
 		return model.Reloaded{}, err
 	}
 	done := model.Reloaded{Changed: service.Differences(before.spec, next.spec)}
 	a.metrics.Reloaded(handler.ReloadChanged)
-	a.tellReloaded(next, done)
+	a.tellReloaded(next, done, time.Since(began))
 	return done, nil
 }
 
@@ -152,12 +153,12 @@ func (a *App) ensureNew(ctx context.Context, before, next *loaded) error {
 	})
 }
 
-func (a *App) tellReloaded(next *loaded, done model.Reloaded) {
+func (a *App) tellReloaded(next *loaded, done model.Reloaded, took time.Duration) {
 	var changed []string
 	for _, d := range done.Changed[:min(len(done.Changed), mostTold)] {
 		changed = append(changed, d.What)
 	}
-	a.log.Info().Str("file", next.spec.File).Str("hash", next.hash).Int("changes", len(done.Changed)).Strs("changed", changed).
+	a.log.Info().Str("file", next.spec.File).Str("hash", next.hash).Int("changes", len(done.Changed)).Strs("changed", changed).Stringer("took", took.Round(time.Millisecond)).
 		Msg("reloaded the pipeline file: it is in use from the next batch on")
 }
 

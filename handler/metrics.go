@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"maps"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -148,13 +147,6 @@ func (m *Metrics) DropLag(tp model.TopicPartition) {
 	defer m.mu.Unlock()
 	delete(m.behind, tp)
 	m.lag.DeleteLabelValues(m.group, tp.Topic, strconv.Itoa(int(tp.Partition)))
-}
-
-// Behind is the lag of the partitions of this instance, where it is known.
-func (m *Metrics) Behind() map[model.TopicPartition]int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.behind)
 }
 
 // Rebalanced counts a generation that this instance joined.

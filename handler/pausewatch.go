@@ -57,26 +57,3 @@ func (w *Watch) phase(state string) {
 
 // Stopping says that the instance is about to end.
 func (w *Watch) Stopping() { w.phase(StateStopping) }
-
-// Instance is what this instance calls itself: its INSTANCE_ID, or a random name. It changes when another process turns out
-// to have the same INSTANCE_ID.
-func (w *Watch) Instance() string {
-	w.seen.mu.Lock()
-	defer w.seen.mu.Unlock()
-	return w.seen.instance
-}
-
-// State is what the instance is about, in one word.
-func (w *Watch) State() string {
-	w.mu.Lock()
-	state := w.state
-	w.mu.Unlock()
-	switch {
-	case state == StateStopping:
-	case w.Readiness.waits(ConditionBroker):
-		return StateAway
-	case state == StateReading && w.Readiness.waits(ConditionRestored):
-		return StateRestoring
-	}
-	return state
-}

@@ -45,14 +45,6 @@ func (r *Readiness) Set(name, reason string) (changed bool) { return r.set(r.wai
 // Clear says that the condition is met. It returns whether that is news.
 func (r *Readiness) Clear(name string) (changed bool) { return r.clear(r.waiting, name) }
 
-// waits tells whether a condition is not met.
-func (r *Readiness) waits(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, known := r.waiting[name]
-	return known
-}
-
 // Note says something that an operator should see though the instance does its work: that it is paused, or that something
 // beside the stream is away. It returns whether that is news.
 func (r *Readiness) Note(name, reason string) (changed bool) { return r.set(r.notes, name, reason) }

@@ -39,7 +39,7 @@ type Watch struct {
 	mu       sync.Mutex
 	troubles map[string]*trouble // by operation
 	working  bool                // messages are being read
-	state    string              // see State
+	state    string              // see the states in pausewatch.go
 	moved    bool
 	unstable time.Duration // for so long offsets may be unstable; 0: nobody knows
 }

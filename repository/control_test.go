@@ -98,7 +98,9 @@ func TestControlTopicIsReadFromItsBeginningAndThenOn(t *testing.T) {
 	eventually(t, "the end of three records", func() bool { return later.whole() == 3 })
 	began := time.Now()
 	tell(t, c, "pause", "again")
-	eventually(t, "what is new", func() bool { return strings.HasSuffix(empty.list(), "3:pause=again") && strings.HasSuffix(later.list(), "3:pause=again") })
+	eventually(t, "what is new", func() bool {
+		return strings.HasSuffix(empty.list(), "3:pause=again") && strings.HasSuffix(later.list(), "3:pause=again")
+	})
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s to come through", took)
 	}

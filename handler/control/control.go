@@ -68,7 +68,6 @@ type Control struct {
 	known   *state
 	reading *state // while the topic is read from its beginning; known otherwise
 	own     model.InstanceStatus
-	told    time.Time // when own was last written
 	warned  map[string]bool
 }
 
