@@ -73,6 +73,8 @@ type gauging struct {
 	clock    int64               // of the batch, milliseconds
 	time     int64               // of the event
 	counted  []counted
+	order    measure.Order
+	argument measure.Scalar
 	inputs   []measure.Input
 	groups   []byte
 	missed   []int // gauges that the event came too late for
@@ -212,9 +214,9 @@ func (p *Processor) weigh(m *model.Message) *model.Reason {
 	if g.source != nil {
 		watermark = g.source.Watermark
 	}
-	order := measure.Order{Time: g.time, Partition: m.Partition, Offset: m.Offset}
+	g.order = measure.Order{Time: g.time, Partition: m.Partition, Offset: m.Offset}
 	if p.replay != nil {
-		order.Partition, order.Offset = p.replay.Source.Partition, p.replay.Source.Offset
+		g.order.Partition, g.order.Offset = p.replay.Source.Partition, p.replay.Source.Offset
 	}
 	for i := range p.plan.gauges {
 		a := &p.plan.gauges[i]
@@ -238,7 +240,7 @@ func (p *Processor) weigh(m *model.Message) *model.Reason {
 			g.missed = append(g.missed, i)
 			continue
 		}
-		if why := p.measure(i, a, env, order); why != nil {
+		if why := p.measure(i, a, env); why != nil {
 			return why
 		}
 	}
@@ -246,7 +248,7 @@ func (p *Processor) weigh(m *model.Message) *model.Reason {
 }
 
 // measure works out the group of an event in an aggregate, and what its measures take.
-func (p *Processor) measure(i int, a *gauge, env *expression.Env, order measure.Order) *model.Reason {
+func (p *Processor) measure(i int, a *gauge, env *expression.Env) *model.Reason {
 	g := &p.gauges
 	c := counted{gauge: i, from: len(g.groups), inputsFrom: len(g.inputs)}
 	for k, s := range a.group {
@@ -265,16 +267,15 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env, order measure.
 			Message: fmt.Sprintf("the group of %s has %d bytes, %d are allowed; group by something shorter, such as hash(...) of it", a.name, size, aggregate.MaxGroupKey)}
 	}
 	for k, f := range p.plan.definitions[i].Functions() {
-		var x expression.Scalar
 		s := a.inputs[k]
-		if s != nil {
-			var err error
-			if x, err = s.program.RunScalar(env); err != nil {
+		if s != nil { // otherwise f looks at no argument
+			x, err := s.program.RunScalar(env)
+			if err != nil {
 				return p.failed(model.StageAggregate, s, err)
 			}
+			g.argument = measure.Scalar{Kind: kindOf(x.Kind), Bits: x.Bits, Text: x.Text}
 		}
-		g.inputs = append(g.inputs, measure.Input{}) // a variable of its own would be an allocation for each event
-		if err := f.Prepare(&g.inputs[len(g.inputs)-1], scalar(x), order); err != nil {
+		if err := f.Prepare(g.input(), &g.argument, &g.order); err != nil {
 			why := p.failed(model.StageAggregate, s, err)
 			why.Code = CodeInvalidArgument
 			return why
@@ -284,21 +285,28 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env, order measure.
 	return nil
 }
 
-// scalar is an expression's value as measures take it.
-func scalar(x expression.Scalar) measure.Scalar {
-	s := measure.Scalar{Bits: x.Bits, Text: x.Text}
-	switch x.Kind {
+// kindOf is what a measure takes an expression's value for.
+func kindOf(k expression.Kind) measure.Kind {
+	switch k {
 	case expression.Bool:
-		s.Kind = measure.Bool
+		return measure.Bool
 	case expression.Int:
-		s.Kind = measure.Int
+		return measure.Int
 	case expression.Float:
-		s.Kind = measure.Float
+		return measure.Float
 	case expression.Text:
-		s.Kind = measure.Text
+		return measure.Text
 	default:
+		return measure.Nil
 	}
-	return s
+}
+
+// input is room for what one measure takes. A variable of its own would be an allocation for each event, and what was in
+// there before does no harm.
+func (g *gauging) input() *measure.Input {
+	n := len(g.inputs)
+	g.inputs = slices.Grow(g.inputs, 1)[:n+1]
+	return &g.inputs[n]
 }
 
 // count makes the event count, and moves the watermark.

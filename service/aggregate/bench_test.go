@@ -25,7 +25,7 @@ func BenchmarkAdd(b *testing.B) {
 	for i := range all {
 		args := [3]measure.Scalar{{}, {Kind: measure.Text, Text: fmt.Appendf(nil, "user-%d", i*7919)}, {Kind: measure.Text, Text: []byte(versions[i%4])}}
 		for k, f := range d.Functions() {
-			if err := f.Prepare(&all[i][k], args[k], measure.Order{}); err != nil {
+			if err := f.Prepare(&all[i][k], &args[k], new(measure.Order)); err != nil {
 				b.Fatal(err)
 			}
 		}

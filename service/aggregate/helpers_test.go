@@ -96,7 +96,7 @@ func (r *rig) add(t int64, group string, x int64) {
 		inputs = inputs[:0]
 		for _, f := range d.Functions() {
 			var in measure.Input
-			if err := f.Prepare(&in, measure.Scalar{Kind: measure.Int, Bits: uint64(x)}, measure.Order{Time: t, Offset: r.source.Position}); err != nil {
+			if err := f.Prepare(&in, &measure.Scalar{Kind: measure.Int, Bits: uint64(x)}, &measure.Order{Time: t, Offset: r.source.Position}); err != nil {
 				r.Fatal(err)
 			}
 			inputs = append(inputs, in)

@@ -281,7 +281,7 @@ func (i *instance) add(combiner *Combiner, n int, d *Definition, e *event, order
 		if d.Measures[k].Function == "count" {
 			x = measure.Scalar{}
 		}
-		i.must(f.Prepare(&inputs[k], x, order))
+		i.must(f.Prepare(&inputs[k], &x, &order))
 	}
 	var group []byte
 	if len(d.GroupBy) > 0 {

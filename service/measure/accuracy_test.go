@@ -51,7 +51,7 @@ func TestErrorOfDistinct(t *testing.T) {
 			for range sets {
 				cell, pool := make([]uint64, m.Words()), new(Pool)
 				for range size {
-					if err := m.Prepare(in, kind.make(from), Order{}); err != nil {
+					if err := m.Prepare(in, new(kind.make(from)), new(Order)); err != nil {
 						t.Fatal(err)
 					}
 					m.Add(cell, pool, in)

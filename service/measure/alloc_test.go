@@ -17,7 +17,7 @@ func TestAddDoesNotAllocate(t *testing.T) {
 			cell, pool, in := make([]uint64, m.Words()), new(Pool), new(Input)
 			run := func() {
 				for i := range list {
-					if err := m.Prepare(in, list[i].x, list[i].at); err != nil {
+					if err := m.Prepare(in, &list[i].x, &list[i].at); err != nil {
 						t.Fatal(err)
 					}
 					if !in.Skip {

@@ -6,7 +6,7 @@ import "encoding/binary"
 // and their sum.
 type avg struct{}
 
-func (avg) Prepare(in *Input, x Scalar, _ Order) error { return prepareFixed("avg", in, &x) }
+func (avg) Prepare(in *Input, x *Scalar, _ *Order) error { return prepareFixed("avg", in, x) }
 
 func (avg) Words() int { return 3 }
 

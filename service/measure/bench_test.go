@@ -96,7 +96,7 @@ func BenchmarkPrepare(b *testing.B) {
 			in := new(Input)
 			for i := 0; b.Loop(); i++ {
 				e := &list[i&(len(list)-1)]
-				if err := m.Prepare(in, e.x, e.at); err != nil {
+				if err := m.Prepare(in, &e.x, &e.at); err != nil {
 					b.Fatal(err)
 				}
 			}

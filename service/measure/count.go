@@ -8,7 +8,7 @@ import (
 // count is how many events there were. Its encoding is the number.
 type count struct{}
 
-func (count) Prepare(in *Input, _ Scalar, _ Order) error {
+func (count) Prepare(in *Input, _ *Scalar, _ *Order) error {
 	in.Skip = false
 	return nil
 }

@@ -52,11 +52,11 @@ func isMark(m uint32) bool {
 	return m&1 == 0 && m<<precision != 0 || m&1 == 1 && rank > prefixBits-precision && rank <= mostRank
 }
 
-func (distinct) Prepare(in *Input, x Scalar, _ Order) error {
+func (distinct) Prepare(in *Input, x *Scalar, _ *Order) error {
 	if in.Skip = x.Kind == Nil; in.Skip {
 		return nil
 	}
-	kind, b, err := scalar("distinct", &x, math.MaxInt)
+	kind, b, err := scalar("distinct", x, math.MaxInt)
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,11 @@ type extreme struct {
 	sign     int // 1: the largest; -1: the smallest
 }
 
-func (e extreme) Prepare(in *Input, x Scalar, _ Order) error {
+func (e extreme) Prepare(in *Input, x *Scalar, _ *Order) error {
 	if in.Skip = x.Kind == Nil; in.Skip {
 		return nil
 	}
-	kind, b, err := number(e.function, &x)
+	kind, b, err := number(e.function, x)
 	in.A, in.B = uint64(kind), b
 	return err
 }

@@ -54,8 +54,8 @@ type Input struct {
 type Measure interface {
 	// Prepare fills in from an argument, or says why the event cannot count: the event is a dead letter then, so that
 	// Prepare must not depend on what came before. It does not mind what in was used for; a kind that is not taken is an
-	// error.
-	Prepare(in *Input, x Scalar, at Order) error
+	// error. x and at are read, and pointers only because they fit into no registers.
+	Prepare(in *Input, x *Scalar, at *Order) error
 
 	// Words is the size of a cell. A cell of zeros is one without events.
 	Words() int

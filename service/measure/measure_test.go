@@ -64,7 +64,7 @@ func subjects(tb testing.TB) (all []subject) {
 func prepared(tb testing.TB, m Measure, e event) Input {
 	tb.Helper()
 	in := Input{Skip: true, A: 7, B: 8, Text: []byte("another"), Order: Order{1, 2, 3}}
-	if err := m.Prepare(&in, e.x, e.at); err != nil {
+	if err := m.Prepare(&in, &e.x, &e.at); err != nil {
 		tb.Fatalf("%s: %v", describe(e.x), err)
 	}
 	return in

@@ -1,6 +1,9 @@
 package measure
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // A packed value is a canonical value in two words of a cell: its form, and its bits, its text, or where in the Pool its
 // text lies. Most text that people count by has eight bytes or less, and needs no block.
@@ -23,6 +26,12 @@ func pack(kind Kind, b uint64, text []byte) (form byte, word uint64) {
 	var short [mostShort]byte
 	copy(short[:], text)
 	return formShort + byte(len(text)), binary.BigEndian.Uint64(short[:])
+}
+
+// scatter is a hash of a word: the halves of its product with the golden ratio.
+func scatter(word uint64) uint64 {
+	hi, lo := bits.Mul64(word, 0x9e3779b97f4a7c15)
+	return hi ^ lo
 }
 
 // keep copies a long text into a block, and returns the word for it.

@@ -23,11 +23,11 @@ func percentileOf(p float64) Measure {
 }
 
 // Prepare fills in the bucket, and whether the number has a fraction.
-func (percentile) Prepare(in *Input, x Scalar, _ Order) error {
+func (percentile) Prepare(in *Input, x *Scalar, _ *Order) error {
 	if in.Skip = x.Kind == Nil; in.Skip {
 		return nil
 	}
-	kind, b, err := number("percentile", &x)
+	kind, b, err := number("percentile", x)
 	if err != nil {
 		return err
 	}

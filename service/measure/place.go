@@ -17,16 +17,16 @@ type place struct {
 	sign     int // 1: the last; -1: the first
 }
 
-func (p place) Prepare(in *Input, x Scalar, at Order) error {
+func (p place) Prepare(in *Input, x *Scalar, at *Order) error {
 	if in.Skip = x.Kind == Nil; in.Skip {
 		return nil
 	}
-	kind, b, err := scalar(p.function, &x, maxText)
+	kind, b, err := scalar(p.function, x, maxText)
 	if err != nil {
 		return err
 	}
 	form, word := pack(kind, b, x.Text)
-	in.A, in.B, in.Text, in.Order = uint64(form), word, x.Text, at
+	in.A, in.B, in.Text, in.Order = uint64(form), word, x.Text, *at
 	return nil
 }
 

@@ -23,7 +23,7 @@ func prepareFixed(function string, in *Input, x *Scalar) error {
 	return nil
 }
 
-func (sum) Prepare(in *Input, x Scalar, _ Order) error { return prepareFixed("sum", in, &x) }
+func (sum) Prepare(in *Input, x *Scalar, _ *Order) error { return prepareFixed("sum", in, x) }
 
 func (sum) Words() int { return 2 }
 

@@ -161,7 +161,7 @@ distinct: LONGx =>
 		line = strings.ReplaceAll(line, "LONG", long)
 		function, rest, _ := strings.Cut(line, ":")
 		argument, want, _ := strings.Cut(rest, " =>")
-		err := call(t, function).Prepare(&Input{}, arguments(t, argument)[0], Order{})
+		err := call(t, function).Prepare(new(Input), &arguments(t, argument)[0], new(Order))
 		if got := strings.TrimPrefix(want, " "); got == "" && err != nil || got != "" && (err == nil || err.Error() != got) {
 			t.Errorf("%.200s: got %v", line, err)
 		}
@@ -174,7 +174,7 @@ func TestWhatIsNoNumberIsRefused(t *testing.T) {
 			continue
 		}
 		for _, x := range []Scalar{ofFloat(math.NaN()), ofFloat(math.Inf(1)), ofFloat(math.Inf(-1)), {Kind: 9}} {
-			if err := s.measure().Prepare(&Input{}, x, Order{}); err == nil || !strings.HasPrefix(err.Error(), s.Name+" takes ") {
+			if err := s.measure().Prepare(new(Input), &x, new(Order)); err == nil || !strings.HasPrefix(err.Error(), s.Name+" takes ") {
 				t.Errorf("%s of kind %d: %v", s, x.Kind, err)
 			}
 		}

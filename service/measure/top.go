@@ -39,17 +39,21 @@ func topOf(k float64) Measure {
 func Counters(k float64) int { return max(fewestCounters, 8*int(min(k, mostValues))) }
 
 // Prepare fills in what counters tells values apart by: a hash with the form of the value in its lowest byte, and the word
-// or the text.
-func (top) Prepare(in *Input, x Scalar, _ Order) error {
+// or the text. The hash is not part of the format.
+func (top) Prepare(in *Input, x *Scalar, _ *Order) error {
 	if in.Skip = x.Kind == Nil; in.Skip {
 		return nil
 	}
-	kind, b, err := scalar("top", &x, maxText)
+	kind, b, err := scalar("top", x, maxText)
 	if err != nil {
 		return err
 	}
 	form, word := pack(kind, b, x.Text)
-	in.A, in.B, in.Text = hash(kind, b, x.Text)&^0xff|uint64(form), word, x.Text
+	scattered := scatter(word)
+	if form == formLong {
+		scattered = hash(kind, b, x.Text)
+	}
+	in.A, in.B, in.Text = scattered&^0xff|uint64(form), word, x.Text
 	return nil
 }
 
