@@ -19,7 +19,7 @@ var suite *harness.Suite
 // core is what runs when no target is named, so that it is part of every plain `go test ./...`.
 const core = "^(TestEventsAreProcessedExactlyAsThePipelineSays|TestEachPoisonEventBecomesOneDeadLetterAndTheStreamGoesOn|" +
 	"TestInstancesJoinAndLeaveUnderLoad|TestStopFinishesAndCommitsWhatHasBegun|TestOffsetsContinueAfterRestart|" +
-	"TestFinalsAreRevisedWhenAnIdlePartitionComesBack|" +
+	"TestFinalsAreRevisedWhenAnIdlePartitionComesBack|TestLateLettersReviseTheirWindowAndFiveReplaysAreTheMost|" +
 	"TestWrongSettingsAreListedTogether|TestBrokenPipelineFileStopsTheStart|TestMissingTopicIsNamed)$"
 
 // Times that are generous: they bound how long a failure takes, not how fast the engine is.
