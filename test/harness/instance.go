@@ -208,7 +208,7 @@ func containsAll(line string, words []string) bool {
 
 // address finds where the process serves HTTP: it takes a free port and says which.
 func (i *Instance) address() (string, error) {
-	found := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`).FindStringSubmatch(i.Log())
+	found := regexp.MustCompile(`"http":"https?://(127\.0\.0\.1:\d+)"`).FindStringSubmatch(i.Log())
 	if found == nil {
 		return "", errors.New("it does not say where it serves HTTP")
 	}
