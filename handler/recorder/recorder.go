@@ -179,7 +179,9 @@ func (r *Recorder) hold(ctx context.Context, member *model.Assignment, subscribe
 		began := time.Now()
 		err := r.record(ctx, member, subscribed)
 		switch {
-		case ctx.Err() != nil, errors.Is(err, errTopics):
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // it was told to end
+		case errors.Is(err, errTopics):
 			return nil
 		case err == nil: // there are new partitions
 			continue

@@ -93,8 +93,8 @@ func TestBrokersThatAreAwayAreNotTheStoresTrouble(t *testing.T) {
 func TestRecordsThatAreNoInsightsAreLeftOut(t *testing.T) {
 	w := newWorld(1)
 	r := newRig(t, w)
-	replace := func(old, new string) func(string) string {
-		return func(s string) string { return strings.Replace(s, old, new, 1) }
+	replace := func(old, by string) func(string) string {
+		return func(s string) string { return strings.Replace(s, old, by, 1) }
 	}
 	for _, change := range []func(string) string{
 		func(string) string { return "{" }, func(string) string { return "[]" }, replace(`"kind":"window"`, `"kind":"x"`), replace(`"logins"`, `""`), replace(`"group":{"u":"odd"}`, `"group":5`),
@@ -176,7 +176,7 @@ func TestKilledRecordersGoOnWhereTheyWere(t *testing.T) {
 	for kill := range 15 {
 		again := newRig(t, w)
 		again.store = r.store
-		again.Recorder.cfg.Store = r.store
+		again.cfg.Store = r.store
 		stop := again.start()
 		for range 150 {
 			user, p := fmt.Sprint(random.IntN(40)), random.Int32N(3)

@@ -28,12 +28,8 @@ func TestDeadLettersAreFoundByTheirKind(t *testing.T) {
 		one, two := newFeed(t, s, topic, 0), newFeed(t, s, topic, 1)
 		var list []model.DeadLetter
 		for i := range 30 {
-			stage, code := model.StageDecode, "invalid_json"
-			if i%3 == 0 {
-				stage, code = model.StageLate, "late"
-			} else if i%3 == 1 {
-				code = "not_an_object"
-			}
+			stage := []model.Stage{model.StageLate, model.StageDecode, model.StageDecode}[i%3]
+			code := []string{"late", "not_an_object", "invalid_json"}[i%3]
 			l := letterAt(now.Add(-time.Duration(i/2)*time.Minute), stage, code) // two of each time
 			l.LateFor, l.Replays, l.Truncated = []string{"a,b", "c"}, i, i*100
 			list = append(list, l)

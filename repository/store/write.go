@@ -126,7 +126,7 @@ func (s *Store) writer(db *database, tx *sql.Tx) *writer {
 		w.bulk = &postgresBulk{tx}
 		return w
 	}
-	w.bulk = &sqliteBulk{statements: db.hot, tx: tx}
+	w.bulk = &sqliteBulk{statements: db.hot, tx: tx, bound: map[*sql.Stmt]*sql.Stmt{}}
 	return w
 }
 

@@ -66,11 +66,22 @@ func (s *statements) close() {
 // sqliteBulk writes row by row: there is no way to the file that would be worth saving.
 type sqliteBulk struct {
 	*statements
-	tx *sql.Tx
+	tx    *sql.Tx
+	bound map[*sql.Stmt]*sql.Stmt // to the transaction
+}
+
+// in is a statement within the transaction.
+func (b *sqliteBulk) in(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	bound := b.bound[stmt]
+	if bound == nil {
+		bound = b.tx.StmtContext(ctx, stmt)
+		b.bound[stmt] = bound
+	}
+	return bound
 }
 
 func (b *sqliteBulk) result(ctx context.Context, stmt *sql.Stmt, values ...any) (sql.Result, error) {
-	return b.tx.StmtContext(ctx, stmt).ExecContext(context.WithoutCancel(ctx), values...)
+	return b.in(ctx, stmt).ExecContext(context.WithoutCancel(ctx), values...)
 }
 
 func (b *sqliteBulk) run(ctx context.Context, stmt *sql.Stmt, values ...any) (bool, error) {
@@ -130,7 +141,7 @@ func (b *sqliteBulk) insight(ctx context.Context, e *entry) (fresh bool, err err
 }
 
 func (b *sqliteBulk) remove(ctx context.Context, list []*entry) (removed []*entry, err error) {
-	stmt := b.tx.StmtContext(ctx, b.statements.remove)
+	stmt := b.in(ctx, b.statements.remove)
 	for _, e := range list {
 		var group string
 		was := &entry{id: e.id}

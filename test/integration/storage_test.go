@@ -31,7 +31,7 @@ type server struct {
 // startPostgres starts one, or leaves the test out, aloud, where there is none; not where a target was asked for.
 func startPostgres(t *testing.T) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "postgres") // its user has to get there, and not into a directory of ours
+	dir, err := os.MkdirTemp("", "postgres") //nolint:usetesting // its user has to get there, and may not enter a directory of the test's
 	if err != nil {
 		t.Fatal(err)
 	}
