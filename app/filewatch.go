@@ -8,6 +8,7 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service"
+	"data-stream-engine/utils"
 )
 
 // lookAtFile is how often the pipeline file is looked at. It is read, not asked for its time of change or watched for
@@ -18,7 +19,7 @@ const lookAtFile = 2 * time.Second
 // watchFile takes the pipeline file over when its content has changed and is the same at two looks: what is being written
 // is not read. A content that is refused is told once.
 func (a *App) watchFile(ctx context.Context, every time.Duration) {
-	w := fileWatch{App: a}
+	w := fileWatch{App: a, again: utils.Backoff{Min: 2 * every, Max: time.Minute}}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -35,6 +36,8 @@ type fileWatch struct {
 	*App
 	last   string // hash at the look before
 	failed string // what was told of last: a file that cannot be read, a reload that did not come about
+	again  utils.Backoff
+	not    time.Time // before when what did not come about is not tried again
 }
 
 func (w *fileWatch) look(ctx context.Context) {
@@ -46,10 +49,16 @@ func (w *fileWatch) look(ctx context.Context) {
 	hash := hashOf(src)
 	settled := hash == w.last
 	w.last = hash
-	if !settled || w.reloads.knows(hash) {
-		if w.reloads.knows(hash) {
-			w.failed = ""
-		}
+	if !settled {
+		w.again.Reset()
+		w.not = time.Time{}
+		return
+	}
+	if w.reloads.knows(hash) {
+		w.failed = ""
+		return
+	}
+	if time.Now().Before(w.not) {
 		return
 	}
 	_, err = w.adopt(ctx, src)
@@ -58,7 +67,8 @@ func (w *fileWatch) look(ctx context.Context) {
 		w.failed = ""
 	case w.reloads.knows(hash):
 		w.tellRefused(err)
-	case ctx.Err() == nil: // it may come about later: the next look tries again
+	case ctx.Err() == nil: // it may come about later
+		w.not = time.Now().Add(w.again.Next())
 		w.tellFailed(err)
 	}
 }

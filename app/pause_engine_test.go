@@ -117,9 +117,10 @@ func TestPauseHoldsForTheWholeGroupAcrossRestartsAndForThoseWhoComeLater(t *test
 				t.Error("to resume, somebody joined again")
 			}
 			for _, e := range all {
-				if _, body := e.get("/readyz"); strings.Contains(body, "maintenance") {
-					t.Errorf("the note stays: %s", body)
-				}
+				r.eventually("the end of the note", func() bool {
+					_, body := e.get("/readyz")
+					return !strings.Contains(body, "maintenance")
+				})
 			}
 		})
 	}
@@ -153,7 +154,7 @@ func TestWindowsStandStillWhileTheGroupIsPaused(t *testing.T) {
 	r.requireStill()
 	e.resume()
 	r.exactlyOnce()
-	r.requireFinalsStand(r.requireWindows())
+	r.requireWindows()
 	if n := e.sum("stream_engine_restore_seconds_count"); n == 0 {
 		t.Error("the windows of the other instance were not restored")
 	}
@@ -177,8 +178,6 @@ func TestPauseBeforeTheFirstEventHoldsTheBeginning(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.feed(50)
-	before := r.next(0)
-	_ = before
 	value, err := json.Marshal(model.Pause{By: "somebody", At: time.Now(), Reason: "not yet"})
 	must(t, err)
 	r.write(&kgo.Record{Topic: controlTopic, Key: []byte("pause"), Value: value})
@@ -234,7 +233,7 @@ func TestPauseDuringTroubleLosesNothing(t *testing.T) {
 func TestPausesInARowLoseNothing(t *testing.T) {
 	t.Parallel()
 	r := newWindowRig(t)
-	one, two := r.watching(), r.watching()
+	one, two := r.watching("IDLE_TIMEOUT=10s"), r.watching("IDLE_TIMEOUT=10s")
 	for n := range 12 {
 		r.feed(30)
 		asking := []*engine{one, two}[n%2]

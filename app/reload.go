@@ -129,14 +129,56 @@ func (a *App) takeOver(ctx context.Context, before, next *loaded) error {
 	return nil
 }
 
+// lastTrouble is an observer that only remembers: a reload that waits for a topic is no trouble of the stream.
+type lastTrouble struct {
+	mu  sync.Mutex
+	err error
+}
+
+// Retrying implements repository.Observer.
+func (l *lastTrouble) Retrying(_ string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+// Recovered implements repository.Observer.
+func (l *lastTrouble) Recovered(string) {}
+
+// Abandoned implements repository.Observer.
+func (l *lastTrouble) Abandoned(string) {}
+
+// Pausing implements repository.Observer.
+func (l *lastTrouble) Pausing(string, time.Duration) {}
+
+// Lost implements repository.Observer.
+func (l *lastTrouble) Lost(model.TopicPartition, int64, int64) {}
+
+// instead is the trouble itself where an error only says that time was up.
+func (l *lastTrouble) instead(ctx context.Context, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil || ctx.Err() == nil || l.err == nil {
+		return err
+	}
+	return &model.Error{Class: model.Transient, Op: "look for new topics", Err: l.err, Hint: "nothing has changed; try again when the brokers answer"}
+}
+
 // ensureNew makes sure that the topics exist which the pipeline before did not need.
 func (a *App) ensureNew(ctx context.Context, before, next *loaded) error {
+	trouble := &lastTrouble{}
+	c := a.cluster
+	c.topics = repository.NewTopics(c.client, repository.NewRetry(trouble))
+	return trouble.instead(ctx, a.ensureMore(ctx, c, before, next))
+}
+
+func (a *App) ensureMore(ctx context.Context, c cluster, before, next *loaded) error {
 	known := before.processor.Topics()
 	for _, name := range next.processor.Topics() {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if _, err := ensureTopic(ctx, a.cluster, a.settings, a.topic(name), a.log); err != nil {
+		if _, err := ensureTopic(ctx, c, a.settings, a.topic(name), a.log); err != nil {
 			return err
 		}
 	}
@@ -144,12 +186,12 @@ func (a *App) ensureNew(ctx context.Context, before, next *loaded) error {
 	if _, ok := next.processor.Derived(); !ok || had {
 		return nil
 	}
-	counts, err := a.cluster.client.PartitionCounts(ctx, []string{next.spec.Source.Topic})
+	counts, err := c.client.PartitionCounts(ctx, []string{next.spec.Source.Topic})
 	if err != nil {
 		return err
 	}
 	return a.ensureDerived(ctx, counts[next.spec.Source.Topic], func(ctx context.Context, spec repository.TopicSpec) (int32, error) {
-		return ensureTopic(ctx, a.cluster, a.settings, spec, a.log)
+		return ensureTopic(ctx, c, a.settings, spec, a.log)
 	})
 }
 

@@ -215,12 +215,25 @@ func TestReloadWithoutBrokersGivesUpAndChangesNothing(t *testing.T) {
 		t.Error("it came about later")
 	}
 	r.eventually("ready", e.ready)
+	if !e.says(`"level":"error"`, "find topic missing") { // as the watched file does as well
+		r.eventually("the reason in the log", func() bool { return e.says(`"level":"error"`, "find topic missing") })
+	}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if !e.ready() {
+			t.Fatal("a topic that a reload waits for keeps the instance from being ready")
+		}
+	}
+	if n := strings.Count(e.log.String(), "find topic missing"); n > 2 {
+		t.Errorf("the log says %d times that the topic is missing", n)
+	}
 }
 
 func TestReloadWhilePausedHoldsWhenTheGroupGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	e := r.start()
+	r.feed(12, func(x *event) { x.Kind = "noise" })
+	r.caughtUp()
 	e.pause()
 	r.eventually("standing still", func() bool { return r.still(e) })
 	e.rewrite(strings.Replace(plainPipeline, `kind != "noise"`, "n < 0", 1))
