@@ -8,8 +8,8 @@ import (
 	"data-stream-engine/model"
 )
 
-// span is so many events of one partition that were processed at a time: the timestamps of the oldest and the newest
-// record, in milliseconds.
+// span is so many events of one partition that were processed at a time: the timestamps of the oldest record and of the
+// last one, which is the newest unless a producer's clock went back, in milliseconds.
 type span struct {
 	oldest, newest int64
 	events         int

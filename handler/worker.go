@@ -104,7 +104,7 @@ func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	w.did.result.Add(result)
 	if result.Consumed > 0 {
 		p.events, p.read = true, p.read+result.Consumed
-		w.did.spans = append(w.did.spans, span{next.oldest, next.newest, result.Consumed})
+		w.did.spans = append(w.did.spans, span{next.oldest, max(next.last, next.oldest), result.Consumed})
 	}
 	w.did.bytes += s.bytes - next.room
 	if !p.again {
@@ -130,7 +130,7 @@ type bounded struct {
 	left   int   // messages
 	room   int   // bytes; the last message may go beyond
 	oldest int64 // timestamp
-	newest int64
+	last   int64 // timestamp of the last message
 	begin  func() error
 	err    error // of begin
 }
@@ -148,7 +148,7 @@ func (b *bounded) Next(m *model.Message) bool {
 	if b.oldest == 0 || m.Timestamp < b.oldest {
 		b.oldest = m.Timestamp
 	}
-	b.newest = max(b.newest, m.Timestamp)
+	b.last = m.Timestamp
 	return true
 }
 
