@@ -99,11 +99,15 @@ func TestMarks(t *testing.T) {
 	r.pass(38, 0)
 	r.away(false)
 	r.pass(1, 0)
+	r.away(true) // once more, at once: it is the same
+	r.pass(1, 0)
+	r.away(false)
+	r.pass(5, 0)
 	r.observed.Generations++ // nobody came or went: a new partition, for instance
 	r.pass(20, 0)
 	_, marks := r.History()
 	want := []model.Mark{{Kind: markRebalance, Text: "engine-3 joined"}, {Kind: markRebalance, Text: "engine-2 left"}, {Kind: markPause, Text: "paused by engine-3: up grade"},
-		{Kind: markPause, Text: "resumed"}, {Kind: markReload, Text: "pipeline file loaded"}, {Kind: markBroker, Text: "broker away"}, {Kind: markBroker, Text: "broker back after 39 s"}, {Kind: markRebalance, Text: "rebalance"}}
+		{Kind: markPause, Text: "resumed"}, {Kind: markReload, Text: "pipeline file loaded"}, {Kind: markBroker, Text: "broker away"}, {Kind: markBroker, Text: "broker back after 43 s"}, {Kind: markRebalance, Text: "rebalance"}}
 	if len(marks) != len(want) {
 		t.Fatalf("%+v", marks)
 	}

@@ -35,6 +35,7 @@ func rules() []rule {
 	return []rule{
 		{0, 3 * time.Second, brokerAway},
 		{0, 0, stopping},
+		{0, 0, topicGone},
 		{0, 0, starting},
 		{0, 0, notRestored},
 		{0, time.Second, restoring},
@@ -57,6 +58,7 @@ func rules() []rule {
 type judge struct {
 	rules    []rule
 	findings []standing
+	said     verdict
 }
 
 // standing is how it is with one rule.
@@ -84,9 +86,16 @@ func (j *judge) decide(cfg *Config, s *sight) verdict {
 		return verdict{}
 	}
 	said := first.said.verdict
-	if said.since.IsZero() {
+	switch {
+	case !said.since.IsZero():
+	case said.title == j.said.title:
+		said.since = j.said.since
+	case said.level == model.LevelOK: // it has been found all the time, behind what was worse
+		said.since = s.at
+	default:
 		said.since = first.first
 	}
+	j.said = said
 	return said
 }
 
@@ -99,7 +108,10 @@ func (st *standing) look(r *rule, cfg *Config, s *sight) bool {
 		st.said, st.at = f, s.at
 	case ok:
 		st.found, st.last = true, s.at
-		if f.level != st.said.level || f.title != st.said.title || !f.loose || s.at.Sub(st.at) >= looseEvery {
+		if !st.said.since.IsZero() && st.said.since.Before(f.since) {
+			f.since = st.said.since // what fails first may be over, and something else fails since then
+		}
+		if !f.loose || f.level != st.said.level || f.title != st.said.title || s.at.Sub(st.at) >= looseEvery {
 			st.said, st.at = f, s.at
 		}
 	default:

@@ -28,13 +28,16 @@ func TestTroubleThatComesAndGoesDoesNotFlicker(t *testing.T) {
 		r.requireSays(model.LevelBad, "Broker away")
 		if s := r.Status(); i == 0 {
 			since = s.Since
-		} else if i%3 != 0 && s.Since.Before(since) {
-			t.Errorf("since %s, before %s", s.Since, since)
+		} else if !s.Since.Equal(since) {
+			t.Errorf("since %s, before it was %s", s.Since, since)
 		}
 	}
 	r.away(false)
 	r.pass(3, 100)
 	r.requireSays(model.LevelOK, "Healthy")
+	if s := r.Status(); r.now.Sub(s.Since) > 3*time.Second {
+		t.Errorf("healthy since %s, it is %s", s.Since, r.now)
+	}
 }
 
 func TestTheWorstIsSaidFirst(t *testing.T) {
@@ -127,7 +130,11 @@ func TestAwayBrokersFreezeTheGroup(t *testing.T) {
 		}
 	}
 	r.away(false)
-	r.pass(1, 100)
+	r.pass(10, 100)
+	if s := r.Status(); s.Level != model.LevelOK || s.Replicas != 3 {
+		t.Errorf("%s: %s; %d replicas, which had no time to tell of themselves", s.Title, s.Reason, s.Replicas)
+	}
+	r.pass(10, 100)
 	if s := r.Status(); s.Replicas != 1 {
 		t.Errorf("%d replicas, but of the others nothing is heard", s.Replicas)
 	}

@@ -46,10 +46,10 @@ func (n *news) look(h *history, before, now *sight) {
 
 func (n *news) broker(h *history, before, now *sight) {
 	switch {
-	case now.away && !before.away:
-		h.mark(now.own.Troubles[0].Since, markBroker, "broker away")
-	case before.away && !now.away:
-		h.mark(now.at, markBroker, fmt.Sprintf("broker back after %s", span(now.at.Sub(before.own.Troubles[0].Since))))
+	case before.away.IsZero() && !now.away.IsZero():
+		h.mark(now.away, markBroker, "broker away")
+	case !before.away.IsZero() && now.away.IsZero():
+		h.mark(now.at, markBroker, fmt.Sprintf("broker back after %s", span(now.at.Sub(before.away))))
 	}
 }
 
@@ -71,7 +71,7 @@ func (n *news) group(h *history, before, now *sight) {
 	if now.at.Sub(n.rebalanced) >= recently {
 		n.joined, n.left = nil, nil
 	}
-	if now.own.Generations == 0 || now.away {
+	if now.own.Generations == 0 || !now.away.IsZero() {
 		return
 	}
 	members := map[string]bool{now.own.Instance: true}

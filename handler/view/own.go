@@ -11,7 +11,9 @@ import (
 // partition. Who writes it adds when, and the hash of the pipeline file.
 func (v *View) Own() model.InstanceStatus {
 	now := sight{at: v.clock(), own: v.src.Engine.Observed()} // not that of the last look: others should hear at once
-	now.away = len(now.own.Troubles) > 0
+	if len(now.own.Troubles) > 0 {
+		now.away = now.own.Troubles[0].Since
+	}
 	_, _, _, now.loadedAt = v.src.Loader.Loaded()
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -50,7 +52,7 @@ func (v *View) ownRates(now *sight) model.Rates {
 func state(s *sight) string {
 	switch {
 	case s.own.Phase == handler.StateStopping:
-	case s.away:
+	case !s.away.IsZero():
 		return handler.StateAway
 	case s.own.Phase == handler.StateReading && s.own.Restore.Partitions > 0:
 		return handler.StateRestoring
@@ -64,9 +66,11 @@ func (v *View) instances() []Instance {
 	known := []model.InstanceStatus{own}
 	if v.src.Group != nil {
 		for _, i := range v.src.Group.Instances() {
-			if i.Instance != own.Instance {
-				known = append(known, i)
+			if i.Instance == own.Instance {
+				known[0].Every, known[0].Pipeline = i.Every, i.Pipeline
+				continue
 			}
+			known = append(known, i)
 		}
 	}
 	list := make([]Instance, len(known))

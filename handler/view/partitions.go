@@ -43,7 +43,7 @@ func (v *View) partitions(s *sight, sources, partials int32) {
 	for i := range others {
 		o := &others[i]
 		for _, p := range o.Partitions {
-			if s.away {
+			if !s.away.IsZero() {
 				p.State, p.Lag, p.End, p.Rate = stateAway, nil, nil, 0
 			}
 			source[p.Partition] = owned[model.PartitionStatus]{p, o.Instance, s.at}
@@ -73,11 +73,11 @@ func (v *View) ownSource(s *sight) (list []model.PartitionStatus) {
 	for i := range s.own.Source {
 		p := &s.own.Source[i]
 		status := model.PartitionStatus{Partition: p.Partition, State: stateActive, Position: p.Position, Rate: rounded(v.meter.partition(p.Partition), 1), Watermark: watermark(p.Watermark)}
-		if p.End >= 0 && !s.away && s.at.Sub(s.own.Surveyed) < old {
+		if p.End >= 0 && s.away.IsZero() && s.at.Sub(s.own.Surveyed) < old {
 			status.End, status.Lag = new(p.End), new(p.End-p.Position)
 		}
 		switch {
-		case s.away:
+		case !s.away.IsZero():
 			status.State, status.Rate = stateAway, 0
 		case s.own.Phase == handler.StatePaused:
 			status.State, status.Rate = statePaused, 0
@@ -91,7 +91,7 @@ func (v *View) ownSource(s *sight) (list []model.PartitionStatus) {
 
 // holds tells whether what this instance knows of partitions is still its own. While brokers are away nobody has taken them.
 func holds(s *sight) bool {
-	return s.away || s.own.Phase != handler.StateStarting && s.own.Phase != handler.StateStandby
+	return !s.away.IsZero() || s.own.Phase != handler.StateStarting && s.own.Phase != handler.StateStandby
 }
 
 // ownMerging are the partitions of the partials that this instance has.

@@ -9,9 +9,13 @@ import (
 	"data-stream-engine/model"
 )
 
+// hearing is how long it takes the others to tell of themselves once brokers are back.
+const hearing = 15 * time.Second
+
 // roster remembers the instances of the group, and who has had which partition.
 type roster struct {
 	others []model.InstanceStatus // that were alive when somebody could be heard last
+	away   time.Time              // when nobody could be heard last
 	source map[int32]owned[model.PartitionStatus]
 	state  map[int32]owned[model.MergeStatus]
 }
@@ -33,7 +37,10 @@ func (r *roster) look(s *sight, all []model.InstanceStatus) {
 			silent = append(silent, i)
 		}
 	}
-	if s.away {
+	if !s.away.IsZero() {
+		r.away = s.at
+	}
+	if s.at.Sub(r.away) < hearing {
 		for _, i := range r.others {
 			if !slices.ContainsFunc(alive, func(other model.InstanceStatus) bool { return other.Instance == i.Instance }) {
 				alive = append(alive, i)

@@ -94,6 +94,16 @@ func starting(cfg *Config, s *sight, _ bool) (f finding, ok bool) {
 	return f, true
 }
 
+// topicGone is when the source topic was deleted.
+func topicGone(_ *Config, s *sight, _ bool) (f finding, ok bool) {
+	if !s.gone || s.own.Generations == 0 {
+		return f, false
+	}
+	f.level, f.title = model.LevelBad, "Topic gone"
+	f.reason = fmt.Sprintf("The topic %s does not exist any more. Create it again; what comes then is read from its beginning.", s.topic)
+	return f, true
+}
+
 // stopping is from the signal to the end.
 func stopping(_ *Config, s *sight, _ bool) (f finding, ok bool) {
 	if s.own.Phase != handler.StateStopping {

@@ -56,6 +56,10 @@ func scenes() []scene {
 		{"starting: topics", waits("topics", "starting")},
 		{"starting: a topic is missing", waits("topics", "the topic user-login does not exist; create it, or set KAFKA_AUTO_CREATE_TOPICS=true")},
 		{"starting: joining", waits("assigned", "starting")},
+		{"the topic is gone", func(r *rig) {
+			r.counts = nil
+			_ = r.countOnce(context.Background())
+		}},
 		{"stopping", func(r *rig) { r.observed.Phase = handler.StateStopping }},
 		{"windows cannot be restored", func(r *rig) {
 			r.observed.Restore = handler.RestoreState{Partitions: 2, Done: 0.1, Since: r.now, Err: "restore user-login-changelog: the changelog ends before the merge commit that the group's offset names"}

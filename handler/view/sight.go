@@ -7,11 +7,15 @@ import (
 	"data-stream-engine/model"
 )
 
+// recovering is for how long there has to be no trouble until the brokers are taken to be back.
+const recovering = 3 * time.Second
+
 // sight is everything as it was seen at one time.
 type sight struct {
 	at       time.Time
 	own      handler.Observed
-	away     bool // of this instance: the brokers do not do what is asked
+	away     time.Time // since when the brokers do not do what this instance asks; zero: they do
+	gone     bool      // the source topic
 	paused   *model.Pause
 	storage  *Storage
 	others   []model.InstanceStatus // that are alive
@@ -44,7 +48,6 @@ type counts struct {
 func (v *View) ask(now time.Time) (s sight, all []model.InstanceStatus, partials string) {
 	spec, processor, _, loadedAt := v.src.Loader.Loaded()
 	s = sight{at: now, own: v.src.Engine.Observed(), topic: spec.Source.Topic, loadedAt: loadedAt}
-	s.away = len(s.own.Troubles) > 0
 	if v.src.Group != nil {
 		s.grouped, s.paused, all = true, v.src.Group.Paused(), v.src.Group.Instances()
 	}
@@ -61,6 +64,16 @@ func (v *View) ask(now time.Time) (s sight, all []model.InstanceStatus, partials
 // see puts together what they have said.
 func (v *View) see(s *sight, all []model.InstanceStatus, partials string) {
 	now := s.at
+	s.gone = v.gone
+	switch {
+	case len(s.own.Troubles) > 0:
+		v.troubled, s.away = now, s.own.Troubles[0].Since
+		if !v.seen.away.IsZero() {
+			s.away = v.seen.away
+		}
+	case now.Sub(v.troubled) < recovering: // one attempt ends and another one begins
+		s.away = v.seen.away
+	}
 	v.roster.look(s, all)
 	v.meter.add(now, &s.own)
 	v.partitions(s, v.counts[s.topic], v.counts[partials])
@@ -80,7 +93,7 @@ func (v *View) see(s *sight, all []model.InstanceStatus, partials string) {
 // sum is what the whole group does.
 func (v *View) sum(s *sight) model.Rates {
 	sum, times := v.meter.rates(1), [][]model.Latency{s.own.Latency}
-	if !s.away { // of the others nothing is heard then
+	if s.away.IsZero() { // of the others nothing is heard then
 		for i := range s.others {
 			sum = add(sum, s.others[i].Rates)
 			times = append(times, s.others[i].EndToEnd)

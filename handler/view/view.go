@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ const (
 	countEvery   = 30 * time.Second // how often it is asked how many partitions there are
 	countAgain   = 2 * time.Second  // after a failure
 	countTimeout = 5 * time.Second
+
+	unknownTopic = 3 // Kafka's code
 )
 
 // View is everything live that an operator sees. It is safe for concurrent use.
@@ -47,8 +50,11 @@ type View struct {
 	news    news
 	judge   judge
 	counts  map[string]int32 // of partitions, by topic
+	gone    bool             // the source topic
 	seen    sight            // at the last tick
 	verdict verdict
+
+	troubled time.Time // when something failed last
 }
 
 // New returns a View that has seen nothing. Run makes it look.
@@ -110,13 +116,14 @@ func (v *View) countOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	counts, err := v.src.Counter.PartitionCounts(ctx, topics)
-	if err != nil {
-		return err
-	}
+	failed, known := errors.AsType[*model.Error](err)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.counts = counts
-	return nil
+	v.gone = err == nil && counts[topics[0]] == 0 || known && failed.Code == unknownTopic
+	if err == nil {
+		v.counts = counts
+	}
+	return err
 }
 
 // Rates are those of the last second, with those of each way of the pipeline.
