@@ -52,7 +52,8 @@ async function call(method, path, body, headers = {}) {
     data = null;
   }
   if (answer.ok && data) return data;
-  return { problem: { title: `The service answered ${answer.status}`, detail: '', ...data, status: answer.status } };
+  const { title = `The service answered ${answer.status}`, detail = '', errors } = data || {};
+  return { problem: { title, detail: detail.charAt(0).toUpperCase() + detail.slice(1), errors, status: answer.status } };
 }
 
 export const api = {

@@ -137,16 +137,15 @@ function bar() {
   button('reload', 'reload', 'Reload', 'Reload the pipeline file', 'Reads the pipeline file again on this replica');
   refill(
     $('foot'),
-    [s.group, s.replica, s.version, can],
+    [s.group, s.replica, s.version, can, store.session.login],
     () => h('p', `${s.group} · ${s.replica} · ${s.version} · times are UTC; point at one for your own`),
     () => !can && h('p', READ_ONLY),
     () =>
-      settings.get('login') &&
+      store.session.login &&
       h('button.link', {
         text: 'Log out',
         onclick: async () => {
           await api.logout();
-          settings.set('login', '');
           ask();
         }
       })
@@ -171,7 +170,6 @@ const marks = list => (list || []).map(m => ({ ...m, t: at(m.at) }));
 const WRITE = {
   session: data => {
     store.session = data;
-    if (data.login) ask();
   },
   pipeline: data => {
     if (store.pipeline && store.pipeline.loaded_at !== data.loaded_at) store.mistakes = [];
@@ -259,7 +257,6 @@ const stream = live(on, () => {
 function ask() {
   stream.stop();
   login(() => {
-    settings.set('login', 'yes');
     stream.start();
   });
 }

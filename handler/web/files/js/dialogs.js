@@ -126,6 +126,8 @@ export function login(then) {
       h('div.login-mark', icon('lock')),
       h('h1', 'Data stream engine'),
       h('p.muted', 'This service asks for its token. The page keeps it in a cookie that scripts cannot read, until you close the browser.'),
+      // Password managers want to know whose it is.
+      h('input', { hidden: true, autocomplete: 'username', value: 'stream-engine' }),
       h('div.field', h('label', { for: 'token', text: 'Token' }), input),
       error,
       go

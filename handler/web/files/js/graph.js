@@ -63,7 +63,8 @@ export function layout(nodes, width) {
 
   const last = places[chain.at(-1).id][0];
   // What no output takes is filtered too.
-  if (last !== fx) set('transform>filtered', `M${last + w / 2} ${top}V${top - 59}q0 -10 -10 -10H${fx + w}`, [last + w / 2 + 8, top - 19], 'start');
+  if (last !== fx)
+    set('transform>filtered', `M${last + w / 2} ${top}V${top - 59}q0 -10 -10 -10H${fx + w}`, [last + w / 2 + 8, top - 19], 'start');
   const low = Math.max(top + 92, mid + fanTall / 2 + 14 - NODE * (fan.length < 5 ? 0.4 : 0));
   const ly = low + NODE / 2;
   places.dead = [last, low, w, NODE];

@@ -125,7 +125,8 @@ export class GroupTable {
     );
   }
 
-  show(data, picked) {
+  // What the reader has asked for by hand is shown though pointer or focus are in the table.
+  show(data, picked, byHand) {
     Object.assign(this, { data, picked });
     keyed(
       this.body,
@@ -133,7 +134,7 @@ export class GroupTable {
       r => r.key,
       r => this.make(r),
       (tr, r) => this.update(tr, r),
-      this.hold
+      this.hold && !byHand
     );
   }
 

@@ -152,9 +152,9 @@ export function mountInsights(root, { store }) {
   }
 
   let asked = 0;
-  async function refresh(now1) {
+  async function refresh(byHand) {
     const wanted = state.name && state.seen && !document.hidden;
-    if (!wanted || (!now1 && (state.busy || performance.now() < state.again))) return;
+    if (!wanted || (!byHand && (state.busy || performance.now() < state.again))) return;
     const request = ++asked;
     const began = performance.now();
     state.busy = true;
@@ -173,7 +173,7 @@ export function mountInsights(root, { store }) {
     state.again = performance.now() + Math.max(800, 4 * (performance.now() - began));
     state.problem = data.problem || null;
     if (!data.problem) state.data = aligned(data, a, passed());
-    render();
+    render(byHand);
   }
 
   function announce() {
@@ -204,7 +204,7 @@ export function mountInsights(root, { store }) {
       )
     );
   }
-  function render() {
+  function render(byHand) {
     const a = aggregate();
     if (!a) return;
     announce();
@@ -226,7 +226,7 @@ export function mountInsights(root, { store }) {
     tabs.hidden = !state.measure;
     newest.hidden = state.window === null;
     more.hidden = gone || d.rows.length >= Math.min(d.matched, 1000);
-    table.show(d, state.window);
+    table.show(d, state.window, byHand);
   }
   function lines(a, d) {
     if (a.window.kind === 'session' || !state.measure || !d.rows.length) return;
