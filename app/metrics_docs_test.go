@@ -88,7 +88,7 @@ func (e *engine) requireDocumented() {
 	name, ours := "", 0
 	for line := range strings.Lines(body) {
 		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
-			kind := ""
+			var kind string
 			name, kind, _ = strings.Cut(strings.TrimSpace(rest), " ")
 			if strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || strings.HasPrefix(name, "promhttp_") {
 				name = ""

@@ -268,7 +268,7 @@ func TestTLSWithHTTP2AndItsMetric(t *testing.T) {
 	if value != float64(until.Unix()) {
 		t.Errorf("the metric is %v, want %d", value, until.Unix())
 	}
-	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "engine.example", MaxVersion: tls.VersionTLS11}}} //nolint:gosec // that is what is tried
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "engine.example", MaxVersion: tls.VersionTLS11}}}
 	if response, err := old.Get("https://" + h.Addr() + "/livez"); err == nil {
 		response.Body.Close()
 		t.Error("TLS 1.1 is spoken")

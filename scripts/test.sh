@@ -4,13 +4,16 @@
 #   MODEL_SEEDS         histories that the model of windows goes through, default 5000
 #   CHAOS_KILLS         kill -9 of an instance, default 20;  CHAOS_BROKER_KILLS: of a broker, default 3
 #   KRAFT, ZOOKEEPER    the Kafka releases, default 4.3.1 and 3.9.2
-#   KAFKA_PORT          first port of the brokers, default 19092
-# test.sh STEP... runs only these: setup format vet lint unit model integration fuzz chaos; stop: ends the brokers of a broken-off run
+#   API_FUZZ_TIME       for what is thrown at the HTTP API, default 40 (seconds)
+#   KAFKA_PORT          first port of the brokers, default 19092; suites that run side by side take those 2,000 and 4,000 higher too
+# test.sh STEP... runs only these: setup format vet lint vulnerabilities unit model deploy contract browser security integration fuzz
+# chaos; stop: ends the brokers of a broken-off run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kraft=${KRAFT:-4.3.1} zookeeper=${ZOOKEEPER:-3.9.2}
 export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/test}
+export POSTGRES_HOME=${POSTGRES_HOME:-${TMPDIR:-/tmp}/data-stream-engine-postgres} # where its own user gets to
 export CHAOS_KILLS=${CHAOS_KILLS:-20} CHAOS_BROKER_KILLS=${CHAOS_BROKER_KILLS:-3}
 # What the caller's shell has set for an engine is not for the tests.
 unset KAFKA_BOOTSTRAP_SERVERS PIPELINE_FILE INSTANCE_ID TEST_KAFKA_TARGET
@@ -33,6 +36,24 @@ compiler() { # the race detector is linked by a C compiler
   return 3
 }
 
+# side_by_side COMMAND...: steps that mostly wait, at the same time. What each says is shown when it has ended.
+side_by_side() {
+  local dir command i=0 failed=0 pids=()
+  dir=$(mktemp -d)
+  for command; do
+    (set +e; start=$SECONDS; eval "$command"; code=$?; echo "    $((SECONDS - start)) s, $command"; exit $code) >"$dir/$i" 2>&1 &
+    pids+=($!) i=$((i + 1))
+  done
+  for i in "${!pids[@]}"; do
+    wait "${pids[$i]}" || { failed=1; echo "--- failed:"; }
+    cat "$dir/$i"
+  done
+  rm -r "$dir"
+  return $failed
+}
+
+port() { echo $((${KAFKA_PORT:-19092} + $1)); } # the first one of the suite that runs beside
+
 setup() { compiler && go mod download && scripts/kafka.sh fetch "$kraft" && scripts/kafka.sh fetch "$zookeeper"; }
 
 format() {
@@ -53,13 +74,30 @@ lint() {
     .cache/bin/golangci-lint run ./...
 }
 
-unit() { go test -race -shuffle=on ./...; }
+# Two stores are held to one suite: without a real PostgreSQL half of it would not run.
+unit() {
+  TEST_POSTGRES_URL=$(scripts/postgres.sh start) || return
+  export TEST_POSTGRES_URL
+  go test -race -shuffle=on -timeout 20m ./...
+}
+
+# What is known to be vulnerable in what the service is made of. Its database is on the Internet: where that cannot be
+# reached the step says so, and does not fail.
+vulnerabilities() { scripts/vulnerabilities.sh; }
+
+deploy() { KAFKA_PORT=$(port 4000) scripts/deploy.sh check; }
+
+contract() { go test -C test/contract -count=1 ./... && scripts/apifuzz.sh; }
+
+browser() { scripts/browser.sh; }
+
+security() { KAFKA_PORT=$(port 2000) TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 20m ./test/security/...; }
 
 # The race detector has had its share in the unit tests: without it a second goes through hundreds of histories.
 model() { MODEL_SEEDS=${MODEL_SEEDS:-5000} go test -count=1 -timeout 0 -run '^TestEveryWindowIsWhatTheSourceSays$' -v ./service/aggregate; }
 
 # A broker that was asked for and does not come up fails the suite; nothing is left out quietly.
-integration() { TEST_KAFKA_TARGET=$1 go test -race -shuffle=on -count=1 -timeout 20m ./test/integration/...; }
+integration() { KAFKA_PORT=$(port "$2") TEST_KAFKA_TARGET=$1 go test -race -shuffle=on -count=1 -timeout 20m ./test/integration/...; }
 
 chaos() { TEST_KAFKA_TARGET=$1 go test -count=1 -timeout "${CHAOS_TIMEOUT:-15m}" -v ./test/chaos/...; }
 
@@ -91,10 +129,11 @@ fuzz_one() {
 stop_brokers() { # what a test that was interrupted left behind
   local version
   for version in "$kraft" "$zookeeper"; do scripts/kafka.sh stop "$version" || true; done
+  scripts/postgres.sh stop || true
 }
 trap stop_brokers EXIT
 
-[ $# -gt 0 ] || set -- setup format vet lint unit model integration fuzz chaos
+[ $# -gt 0 ] || set -- setup format vet lint vulnerabilities unit model contract browser integration fuzz chaos
 for name; do
   case $name in
   setup) step "Set up: C compiler, Go modules, Apache Kafka $kraft and $zookeeper" setup ;;
@@ -103,10 +142,14 @@ for name; do
   lint) step "golangci-lint" lint ;;
   unit) step "Unit tests" unit ;;
   model) step "Model of windows, ${MODEL_SEEDS:-5000} histories" model ;;
+  vulnerabilities) step "Known vulnerabilities" vulnerabilities ;;
+  deploy) step "What deploys it: rules, dashboards, manifests, an alert from a stopped broker" deploy ;;
+  contract) step "The API: its description, and what nobody should send" contract ;;
+  browser) step "The dashboard in a browser" browser ;;
+  security) step "Security: Apache Kafka $kraft with TLS, SASL and ACLs" security "$kraft" ;;
   integration)
-    step "Integration: embedded broker" integration embedded
-    step "Integration: Apache Kafka $kraft (KRaft)" integration "$kraft"
-    step "Integration: Apache Kafka $zookeeper (ZooKeeper)" integration "$zookeeper"
+    step "Integration: Apache Kafka $kraft (KRaft) and $zookeeper (ZooKeeper)" side_by_side "integration $kraft 0" "integration $zookeeper 2000"
+    step "Integration: embedded broker; security and deployment" side_by_side "integration embedded 0" "security $kraft" deploy
     ;;
   fuzz) step "Fuzzing, ${FUZZ_TIME:-5s} a target" fuzz ;;
   chaos) step "Chaos: Apache Kafka $kraft, $CHAOS_KILLS crashes of instances, $CHAOS_BROKER_KILLS of brokers" chaos "$kraft" ;;
@@ -114,7 +157,7 @@ for name; do
     for KAFKA_HOME in "$PWD"/.kafka "$PWD"/.kafka/*/; do stop_brokers; done
     exit
     ;;
-  *) echo "no step $name: setup format vet lint unit model integration fuzz chaos" >&2; exit 2 ;;
+  *) echo "no step $name: setup format vet lint vulnerabilities unit model deploy contract browser security integration fuzz chaos" >&2; exit 2 ;;
   esac
 done
 printf '\n==> all passed, %s s\n' $SECONDS
