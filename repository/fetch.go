@@ -43,7 +43,7 @@ func appendFetch(b []byte, waitMillis, least, most int32, claimed []claim) []byt
 		}
 		topics[c.Topic] = append(topics[c.Topic], c)
 	}
-	share := max(int(most)/len(claimed), 64<<10)
+	share := shareOf(most, claimed)
 	b = be.AppendUint32(b, uint32(len(names)))
 	for _, name := range names {
 		b = appendString(b, name)
@@ -53,11 +53,26 @@ func appendFetch(b []byte, waitMillis, least, most int32, claimed []claim) []byt
 			b = be.AppendUint32(b, uint32(c.epoch))
 			b = be.AppendUint64(b, uint64(c.offset))
 			b = be.AppendUint64(b, 1<<64-1) // log start offset: a follower's business
-			b = be.AppendUint32(b, uint32(share))
+			b = be.AppendUint32(b, share)
 		}
 	}
 	b = be.AppendUint32(b, 0) // forgotten topics
 	return appendString(b, "")
+}
+
+// leastShare is what each partition may answer with, however many there are: a batch that is larger comes whole all the same.
+const leastShare = 64 << 10
+
+// shareOf is how many bytes of an answer a partition may take. Only those that have more to read share: if the others counted
+// too, a few partitions with a backlog could not fill an answer, and the broker would wait for what cannot come.
+func shareOf(most int32, claimed []claim) uint32 {
+	behind := int32(0)
+	for _, c := range claimed {
+		if c.end < 0 || c.offset < c.end {
+			behind++
+		}
+	}
+	return uint32(max(most/max(behind, 1), leastShare))
 }
 
 // readFetch decodes a Fetch v11 answer. The record sets stay where they are.
