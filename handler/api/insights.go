@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"data-stream-engine/model"
@@ -71,6 +73,9 @@ func (a *API) groups(w http.ResponseWriter, r *http.Request) error {
 	if q.Windows*q.Limit > maxCells {
 		p.wrong("limit", "times windows is at most %d", maxCells)
 	}
+	if names := a.measures(q.Aggregate); q.Measure != "" && len(names) > 0 && !slices.Contains(names, q.Measure) {
+		p.wrong("measure", "is none of %s: %s", q.Aggregate, strings.Join(names, ", "))
+	}
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -79,6 +84,19 @@ func (a *API) groups(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, a.table(q.Aggregate, found))
+}
+
+// measures are the names of an aggregate's measures; none when the pipeline in use does not have it, or no more.
+func (a *API) measures(aggregate string) (names []string) {
+	spec, _, _, _ := a.Pipelines.Loaded()
+	for i := range spec.Aggregates {
+		if spec.Aggregates[i].Name == aggregate {
+			for _, m := range spec.Aggregates[i].Measures {
+				names = append(names, m.Name)
+			}
+		}
+	}
+	return names
 }
 
 func (a *API) table(aggregate string, found model.GroupTable) table {

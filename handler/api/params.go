@@ -16,7 +16,7 @@ import (
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
-	maxText      = 4 << 10
+	maxText      = 1 << 10
 )
 
 // params reads the parameters of a request. Each that is wrong, comes twice or is not known is a mistake; err tells all of
