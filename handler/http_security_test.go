@@ -82,8 +82,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 
 // Whoever sends slowly is cut off, and others are served meanwhile.
 func TestSlowPeersAreCutOff(t *testing.T) {
-	h, _ := door(t, time.Hour)
-	h.server.ReadHeaderTimeout, h.server.ReadTimeout = 300*time.Millisecond, 600*time.Millisecond
+	h, _ := door(t, time.Hour, func(s *http.Server) { s.ReadHeaderTimeout, s.ReadTimeout = 300*time.Millisecond, 600*time.Millisecond })
 	read := make(chan error, 1)
 	h.Mount("/body", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)

@@ -15,8 +15,8 @@ import (
 	"data-stream-engine/model"
 )
 
-// door starts the HTTP door on a free port.
-func door(t *testing.T, maxIdle time.Duration) (*HTTP, HTTPConfig) {
+// door starts the HTTP door on a free port. before are changes to the server before it serves.
+func door(t *testing.T, maxIdle time.Duration, before ...func(*http.Server)) (*HTTP, HTTPConfig) {
 	t.Helper()
 	open, err := guard.New("")
 	if err != nil {
@@ -27,6 +27,9 @@ func door(t *testing.T, maxIdle time.Duration) (*HTTP, HTTPConfig) {
 	h, err := NewHTTP(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range before {
+		change(h.server)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run() }()

@@ -39,6 +39,9 @@ func (s *Settings) Rows() []Row {
 		value := fmt.Sprint(f.value.Interface())
 		if d, ok := reflect.TypeAssert[time.Duration](f.value); ok && d%time.Minute == 0 {
 			value = strings.TrimSuffix(value, "0s") // 5m0s
+			if d%time.Hour == 0 {
+				value = strings.TrimSuffix(value, "0m") // 24h0m0s
+			}
 		}
 		rows = append(rows, Row{Setting: f.Setting, Value: value})
 	}

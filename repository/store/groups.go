@@ -42,7 +42,7 @@ func (s *Store) Groups(ctx context.Context, ask model.GroupQuery) (table model.G
 		if err != nil {
 			return err
 		}
-		at, err := s.tables.get(ctx, db, of, order)
+		at, err := s.tables.get(ctx, db, of, order, ask.Window.IsZero())
 		if err != nil {
 			return err
 		}

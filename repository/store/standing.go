@@ -24,6 +24,7 @@ type standing struct {
 	values map[string][]float64
 	places map[int64][]int64 // of sessions: where those of each group are in the table, the latest first
 
+	latest     bool // somebody saw it as the latest whole window
 	made, used time.Time
 	took       time.Duration
 	orders     map[string][]int32

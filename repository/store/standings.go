@@ -40,18 +40,23 @@ type making struct {
 }
 
 // get is the standing of a window: the one in memory, if nothing has changed since or little time has passed, or a new one.
-func (s *standings) get(ctx context.Context, db *database, of series, at slot) (*standing, error) {
+// latest tells that no window was named, so that the one before will do for a moment.
+func (s *standings) get(ctx context.Context, db *database, of series, at slot, latest bool) (*standing, error) {
 	key := standingKey{of, at.start.UnixMilli()}
 	s.mu.Lock()
-	have, before := s.made[key], s.before(of, at.start)
+	have := s.made[key]
+	var before *standing
+	if latest {
+		before = s.before(of, at.start)
+	}
 	if have != nil {
-		have.used = time.Now()
+		have.used, have.latest = time.Now(), have.latest || latest
 	}
 	s.mu.Unlock()
 	if have != nil && (have.changes == at.changes || time.Since(have.made) < max(patience, thrift*have.took)) {
 		return have, nil
 	}
-	m := s.make(ctx, db, of, at, key)
+	m := s.make(ctx, db, of, at, key, latest)
 	if have == nil && before != nil {
 		have = before
 	}
@@ -66,10 +71,10 @@ func (s *standings) get(ctx context.Context, db *database, of series, at slot) (
 	}
 }
 
-// before is the standing of the window before, when somebody has just looked at it.
+// before is the standing of the window that was the latest before, when somebody has just looked at it.
 func (s *standings) before(of series, start time.Time) (best *standing) {
 	for key, have := range s.made {
-		if key.series == of && have.start.Before(start) && time.Since(have.used) < relay && (best == nil || have.start.After(best.start)) {
+		if key.series == of && have.latest && have.start.Before(start) && time.Since(have.used) < relay && (best == nil || have.start.After(best.start)) {
 			best = have
 		}
 	}
@@ -77,7 +82,7 @@ func (s *standings) before(of series, start time.Time) (best *standing) {
 }
 
 // make begins to read a window, unless that is under way.
-func (s *standings) make(ctx context.Context, db *database, of series, at slot, key standingKey) *making {
+func (s *standings) make(ctx context.Context, db *database, of series, at slot, key standingKey, latest bool) *making {
 	fresh := &making{done: make(chan struct{})}
 	other, under := s.making.LoadOrStore(key, fresh)
 	if m, ok := other.(*making); ok && under {
@@ -88,6 +93,7 @@ func (s *standings) make(ctx context.Context, db *database, of series, at slot, 
 		defer cancel()
 		fresh.made, fresh.err = db.build(ctx, of, at)
 		if fresh.err == nil {
+			fresh.made.latest = latest
 			s.keep(key, fresh.made)
 		}
 		s.making.Delete(key)
