@@ -39,6 +39,13 @@ func (l *Letters) Read(ctx context.Context, offsets map[model.TopicPartition][]i
 	defer log.Close()
 	wanted := map[model.TopicPartition][]int64{}
 	for tp, list := range offsets {
+		there, err := l.exists(ctx, tp)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
 		list = slices.Clone(list)
 		slices.Sort(list)
 		if list = slices.Compact(list); len(list) > 0 {
@@ -66,6 +73,22 @@ func (l *Letters) Read(ctx context.Context, offsets map[model.TopicPartition][]i
 		}
 	}
 	return nil
+}
+
+// exists tells whether a topic has a partition: nobody would ever answer for one that it does not have.
+func (l *Letters) exists(ctx context.Context, tp model.TopicPartition) (bool, error) {
+	counts, err := l.client.PartitionCounts(ctx, []string{tp.Topic})
+	if err != nil {
+		return false, err
+	}
+	if tp.Partition < counts[tp.Topic] {
+		return true, nil
+	}
+	topics, err := l.client.RefreshTopics(ctx, tp.Topic) // it may have got more
+	if err != nil {
+		return false, err
+	}
+	return int(tp.Partition) < len(topics[tp.Topic].Leaders), nil
 }
 
 // pick shows what is wanted of one answer, and returns the offsets that are still to be found.
