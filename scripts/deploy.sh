@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What deploy/ is checked with, and what is made from it.
 #   deploy.sh rules     writes the PrometheusRule of deploy/kubernetes from deploy/prometheus/rules
+#   deploy.sh tools     only installs what check needs
 #   deploy.sh check     Prometheus' rules and their tests, Alertmanager's and nginx' configuration, Kubernetes' objects
 # check needs promtool, amtool and nginx; as root on Debian or Ubuntu it installs what is missing.
 set -euo pipefail
@@ -66,6 +67,6 @@ check() {
 }
 
 case ${1:-} in
-rules | check) "$1" ;;
-*) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+rules | check | tools) "$1" ;;
+*) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
 esac

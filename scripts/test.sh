@@ -4,7 +4,6 @@
 #   MODEL_SEEDS         histories that the model of windows goes through, default 5000
 #   CHAOS_KILLS         kill -9 of an instance, default 20;  CHAOS_BROKER_KILLS: of a broker, default 3
 #   KRAFT, ZOOKEEPER    the Kafka releases, default 4.3.1 and 3.9.2
-#   API_FUZZ_TIME       for what is thrown at the HTTP API, default 40 (seconds)
 #   KAFKA_PORT          first port of the brokers, default 19092; suites that run side by side take those 2,000 and 4,000 higher too
 # test.sh STEP... runs only these: setup format vet lint vulnerabilities unit model deploy contract browser security integration fuzz
 # chaos; stop: ends the brokers of a broken-off run
@@ -54,7 +53,7 @@ side_by_side() {
 
 port() { echo $((${KAFKA_PORT:-19092} + $1)); } # the first one of the suite that runs beside
 
-setup() { compiler && go mod download && scripts/kafka.sh fetch "$kraft" && scripts/kafka.sh fetch "$zookeeper"; }
+setup() { compiler && go mod download && scripts/kafka.sh fetch "$kraft" && scripts/kafka.sh fetch "$zookeeper" && scripts/deploy.sh tools && scripts/browser.sh setup; }
 
 format() {
   local files
@@ -89,7 +88,6 @@ deploy() { KAFKA_PORT=$(port 4000) scripts/deploy.sh check; }
 
 contract() { go test -C test/contract -count=1 ./...; }
 
-apifuzz() { scripts/apifuzz.sh; }
 
 browser() { scripts/browser.sh; }
 
@@ -138,7 +136,7 @@ trap stop_brokers EXIT
 [ $# -gt 0 ] || set -- setup format vet lint vulnerabilities unit model contract browser integration fuzz chaos
 for name; do
   case $name in
-  setup) step "Set up: C compiler, Go modules, Apache Kafka $kraft and $zookeeper" setup ;;
+  setup) step "Set up: C compiler, Go modules, Apache Kafka $kraft and $zookeeper, Prometheus, nginx, Chromium" setup ;;
   format) step "gofmt" format ;;
   vet) step "go vet" vet ;;
   lint) step "golangci-lint" lint ;;
