@@ -196,14 +196,25 @@ func (b *tab) click(selector, words string) {
 		if (!el) return null;
 		el.scrollIntoView({block: 'center', behavior: 'instant'});
 		const r = el.getBoundingClientRect();
-		return [r.x + r.width / 2, r.y + r.height / 2];
+		const [x, y] = [r.x + r.width / 2, r.y + r.height / 2];
+		if (!el.contains(document.elementFromPoint(x, y))) return null;
+		window.pressed = false;
+		el.addEventListener('click', () => { window.pressed = true; }, {once: true, capture: true});
+		return [x, y];
 	})()`, quoted(selector), quoted(words))
 	harness.Until(b, soon, fmt.Sprintf("%s %q can be pressed", selector, words), func(context.Context) error {
 		at, err := eval[[]float64](b, find)
 		if err != nil || len(at) != 2 {
 			return fmt.Errorf("it is not there: %w", err)
 		}
-		return chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1]))
+		if err := chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+			return err
+		}
+		// The page lives: what stands above may have grown in between, and the click went beside it.
+		if hit, err := eval[bool](b, "window.pressed"); err != nil || !hit {
+			return errors.Join(errors.New("the click went beside it"), err)
+		}
+		return nil
 	})
 }
 
