@@ -91,13 +91,13 @@ contract() { go test -C test/contract -count=1 ./...; }
 
 browser() { scripts/browser.sh; }
 
-security() { KAFKA_PORT=$(port 2000) TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 20m ./test/security/...; }
+security() { KAFKA_PORT=$(port 2000) TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 40m ./test/security/...; }
 
 # The race detector has had its share in the unit tests: without it a second goes through hundreds of histories.
 model() { MODEL_SEEDS=${MODEL_SEEDS:-5000} go test -count=1 -timeout 0 -run '^TestEveryWindowIsWhatTheSourceSays$' -v ./service/aggregate; }
 
 # A broker that was asked for and does not come up fails the suite; nothing is left out quietly.
-integration() { KAFKA_PORT=$(port "$2") TEST_KAFKA_TARGET=$1 go test -race -shuffle=on -count=1 -timeout 20m ./test/integration/...; }
+integration() { KAFKA_PORT=$(port "$2") TEST_KAFKA_TARGET=$1 go test -race -shuffle=on -count=1 -timeout 40m ./test/integration/...; }
 
 chaos() { TEST_KAFKA_TARGET=$1 go test -count=1 -timeout "${CHAOS_TIMEOUT:-15m}" -v ./test/chaos/...; }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -196,11 +197,10 @@ func (b *tab) click(selector, words string) {
 		if (!el) return null;
 		el.scrollIntoView({block: 'center', behavior: 'instant'});
 		const r = el.getBoundingClientRect();
-		const [x, y] = [r.x + r.width / 2, r.y + r.height / 2];
-		if (!el.contains(document.elementFromPoint(x, y))) return null;
-		window.pressed = false;
-		el.addEventListener('click', () => { window.pressed = true; }, {once: true, capture: true});
-		return [x, y];
+		window.pressed = () => !el.isConnected || el.wasPressed;
+		el.wasPressed = false;
+		el.addEventListener('click', () => { el.wasPressed = true; }, {once: true, capture: true});
+		return [r.x + r.width / 2, r.y + r.height / 2];
 	})()`, quoted(selector), quoted(words))
 	harness.Until(b, soon, fmt.Sprintf("%s %q can be pressed", selector, words), func(context.Context) error {
 		at, err := eval[[]float64](b, find)
@@ -211,10 +211,13 @@ func (b *tab) click(selector, words string) {
 			return err
 		}
 		// The page lives: what stands above may have grown in between, and the click went beside it.
-		if hit, err := eval[bool](b, "window.pressed"); err != nil || !hit {
-			return errors.Join(errors.New("the click went beside it"), err)
+		for range 20 {
+			if hit, err := eval[bool](b, "window.pressed()"); err == nil && hit {
+				return nil
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
-		return nil
+		return errors.New("the click went beside it")
 	})
 }
 
