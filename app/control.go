@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"data-stream-engine/handler/control"
@@ -13,8 +14,8 @@ const (
 	noteControl      = "control"
 	// controlBytes is how much of the control topic is read at a time.
 	controlBytes = 1 << 20
-	// leaveTimeout is how long the brokers have to take the last word of this instance.
-	leaveTimeout = 2 * time.Second
+	// leaveTimeout is how long the brokers have to take the last word of this instance; leastLeave when SHUTDOWN_TIMEOUT is over.
+	leaveTimeout, leastLeave = 2 * time.Second, 200 * time.Millisecond
 )
 
 // operate composes this instance's part in operating the group.
@@ -31,6 +32,7 @@ func (a *App) operate(context.Context, Process) error {
 func (a *App) obey(ctx context.Context) (end func(), err error) {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx)) // the group hears of the stop as well
 	done := make(chan struct{})
+	var stopped atomic.Pointer[time.Time] // when the stop began; nil: not yet
 	go func() {
 		defer close(done)
 		a.control.Run(following)
@@ -38,13 +40,17 @@ func (a *App) obey(ctx context.Context) (end func(), err error) {
 	end = func() {
 		stop()
 		<-done
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.leaving(stopped.Load()))
 		defer cancel()
 		if err := a.control.Leave(last); err != nil {
 			a.log.Warn().Err(err).Msg("could not tell the group that this instance has ended: it is shown as silent for an hour")
 		}
 	}
-	context.AfterFunc(ctx, a.watch.Stopping)
+	context.AfterFunc(ctx, func() {
+		now := time.Now()
+		stopped.Store(&now)
+		a.watch.Stopping()
+	})
 	a.watch.Readiness.Set(conditionControl, "reading what the group is asked")
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -60,6 +66,14 @@ func (a *App) obey(ctx context.Context) (end func(), err error) {
 			a.watch.Progress.Made() // a broker that is away is no reason to restart this process
 		}
 	}
+}
+
+// leaving is how long the last word to the group may take: what SHUTDOWN_TIMEOUT leaves of it, and a moment in any case.
+func (a *App) leaving(stopped *time.Time) time.Duration {
+	if stopped == nil {
+		return leaveTimeout
+	}
+	return min(leaveTimeout, max(a.settings.Engine.ShutdownTimeout-time.Since(*stopped), leastLeave))
 }
 
 // Control is this instance's part in operating the group.
