@@ -31,6 +31,7 @@ func run(ctx context.Context, p Process) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(a.log)
 	chosen := slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") })
 	if !chosen {
 		a.reloads.aggregates = func() { debug.SetGCPercent(windowsGC) }
