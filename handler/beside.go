@@ -15,12 +15,12 @@ type Beside struct {
 	what  string
 
 	mu       sync.Mutex
-	troubles map[string]*trouble
+	troubles troubles
 }
 
 // Beside is for what is told under the name of a note; what says what is in trouble, for a person.
 func (w *Watch) Beside(note, what string) *Beside {
-	return &Beside{watch: w, note: note, what: what, troubles: map[string]*trouble{}}
+	return &Beside{watch: w, note: note, what: what, troubles: troubles{}}
 }
 
 // Retrying says that an operation failed and is tried again.
@@ -28,18 +28,9 @@ func (b *Beside) Retrying(op string, err error) {
 	b.watch.Metrics.Retry(op, model.ClassOf(err))
 	now := time.Now()
 	b.mu.Lock()
-	t := b.troubles[op]
-	if t == nil {
-		t = &trouble{since: now}
-		b.troubles[op] = t
-	}
-	t.times++
+	t := b.troubles.failed(op, now)
 	times, since := t.times, now.Sub(t.since)
-	lasting := since >= patience || !passes(model.ClassOf(err))
-	tell := lasting && now.Sub(t.logged) >= repeatLog
-	if tell {
-		t.logged = now
-	}
+	lasting, tell := t.judge(err, now)
 	b.mu.Unlock()
 	if lasting {
 		b.watch.Readiness.Note(b.note, b.what+": "+err.Error())
@@ -55,16 +46,12 @@ func (b *Beside) Pausing(string, time.Duration) {}
 // Recovered says that an operation works; nothing need have failed before.
 func (b *Beside) Recovered(op string) {
 	b.mu.Lock()
-	t := b.troubles[op]
-	delete(b.troubles, op)
-	left := len(b.troubles)
+	t, left := b.troubles.over(op)
 	b.mu.Unlock()
 	if t == nil {
 		return
 	}
-	if !t.logged.IsZero() {
-		b.watch.log.Info().Str("operation", op).Int("attempts", t.times).Stringer("after", time.Since(t.since).Round(time.Millisecond)).Msg("works again")
-	}
+	t.toldOver(&b.watch.log, op)
 	if left == 0 {
 		b.watch.Readiness.ClearNote(b.note)
 	}

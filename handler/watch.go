@@ -1,9 +1,7 @@
 package handler
 
 import (
-	"errors"
 	"maps"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -19,13 +17,6 @@ const (
 	ConditionAssigned = "assigned" // no generation of the group has been joined yet
 )
 
-const (
-	// patience is how long an operation may fail before the instance says that it is not ready.
-	patience = time.Second
-	// repeatLog is the least time between two log lines about the same trouble.
-	repeatLog = 10 * time.Second
-)
-
 // Watch turns what happens into metrics, readiness and a story in the log. It is safe for concurrent use.
 type Watch struct {
 	Metrics   *Metrics
@@ -37,9 +28,9 @@ type Watch struct {
 	traces    *traces // nil: nobody traces
 
 	mu       sync.Mutex
-	troubles map[string]*trouble // by operation
-	working  bool                // messages are being read
-	state    string              // see the states in pausewatch.go
+	troubles troubles
+	working  bool   // messages are being read
+	state    string // see the states in pausewatch.go
 	moved    bool
 	unstable time.Duration // for so long offsets may be unstable; 0: nobody knows
 }
@@ -50,18 +41,9 @@ const (
 	moving   = "process"
 )
 
-// trouble is an operation that fails at the moment.
-type trouble struct {
-	since, logged time.Time
-	times         int
-	lasting       bool // long enough to be worth a person's attention
-	err           error
-	next          time.Time // when it is tried again; zero: not known
-}
-
 // NewWatch returns a Watch over the given parts.
 func NewWatch(metrics *Metrics, readiness *Readiness, progress *Progress, log zerolog.Logger) *Watch {
-	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: map[string]*trouble{}, state: StateStarting,
+	return &Watch{Metrics: metrics, Readiness: readiness, Progress: progress, log: log, troubles: troubles{}, state: StateStarting,
 		windows: newWindowWatch(), seen: newObserver()}
 }
 
@@ -73,24 +55,10 @@ func (w *Watch) Retrying(op string, err error) {
 	w.traces.retried(op, err)
 	now := time.Now()
 	w.mu.Lock()
-	t := w.troubles[op]
-	if t == nil {
-		t = &trouble{since: now}
-		w.troubles[op] = t
-	}
-	t.times++
+	t := w.troubles.failed(op, now)
 	since, times := now.Sub(t.since), t.times
 	err = w.told(err, since)
-	// What passes in a moment - a new topic that not every broker knows yet, a coordinator that moves - is in the
-	// metrics and not worth a person's attention.
-	// A call that ran into its deadline has lasted by itself.
-	var late net.Error
-	lasting := since >= patience || !passes(model.ClassOf(err)) || errors.As(err, &late) && late.Timeout()
-	tell := lasting && now.Sub(t.logged) >= repeatLog
-	if tell {
-		t.logged = now
-	}
-	t.lasting, t.err, t.next = t.lasting || lasting, err, time.Time{}
+	lasting, tell := t.judge(err, now)
 	w.mu.Unlock()
 	if lasting {
 		w.Readiness.Set(ConditionBroker, err.Error())
@@ -112,16 +80,12 @@ func (w *Watch) Pausing(op string, pause time.Duration) {
 // Recovered says that an operation that had failed works again.
 func (w *Watch) Recovered(op string) {
 	w.mu.Lock()
-	t := w.troubles[op]
-	delete(w.troubles, op)
-	left := len(w.troubles)
+	t, left := w.troubles.over(op)
 	w.mu.Unlock()
 	if t == nil {
 		return
 	}
-	if !t.logged.IsZero() {
-		w.log.Info().Str("operation", op).Int("attempts", t.times).Stringer("after", time.Since(t.since).Round(time.Millisecond)).Msg("works again")
-	}
+	t.toldOver(&w.log, op)
 	if left == 0 {
 		w.Readiness.Clear(ConditionBroker)
 	}
@@ -162,11 +126,6 @@ func (w *Watch) GivenUp(err error) (op string) {
 	w.mu.Unlock()
 	w.Retrying(op, err)
 	return op
-}
-
-// passes tells of what may be over in a moment.
-func passes(c model.Class) bool {
-	return c == model.Transient || c == model.Fenced || c == model.TimedOut || c == model.Rejoin
 }
 
 // Joining says that nothing is read any more: what was in trouble may be another instance's.

@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kraft=${KRAFT:-4.3.1} zookeeper=${ZOOKEEPER:-3.9.2}
 export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/test}
 export POSTGRES_HOME=${POSTGRES_HOME:-${TMPDIR:-/tmp}/data-stream-engine-postgres} # where its own user gets to
+export TEST_ALL=1 # what a machine lacks fails a test here, and skips it in a plain go test
 export CHAOS_KILLS=${CHAOS_KILLS:-20} CHAOS_BROKER_KILLS=${CHAOS_BROKER_KILLS:-3}
 # What the caller's shell has set for an engine is not for the tests.
 unset KAFKA_BOOTSTRAP_SERVERS PIPELINE_FILE INSTANCE_ID TEST_KAFKA_TARGET
@@ -53,7 +54,16 @@ side_by_side() {
 
 port() { echo $((${KAFKA_PORT:-19092} + $1)); } # the first one of the suite that runs beside
 
-setup() { compiler && go mod download && scripts/kafka.sh fetch "$kraft" && scripts/kafka.sh fetch "$zookeeper" && scripts/deploy.sh tools && scripts/browser.sh setup; }
+network() { # a test makes a network namespace of its own
+  command -v ip >/dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 >&2 && return
+  fi
+  echo "a test needs ip: apt-get install iproute2, or dnf install iproute" >&2
+  return 3
+}
+
+setup() { compiler && network && go mod download && scripts/kafka.sh fetch "$kraft" && scripts/kafka.sh fetch "$zookeeper" && scripts/deploy.sh tools && scripts/browser.sh setup; }
 
 format() {
   local files

@@ -35,6 +35,9 @@ func onEach(t *testing.T, test func(*testing.T, *target)) {
 func postgres(t testing.TB) *target {
 	t.Helper()
 	base := os.Getenv("TEST_POSTGRES_URL")
+	if base == "" && os.Getenv("TEST_ALL") != "" {
+		t.Fatal("TEST_POSTGRES_URL is not set: scripts/postgres.sh start prints it")
+	}
 	if base == "" {
 		t.Skip("NOT TESTED WITH POSTGRESQL: set TEST_POSTGRES_URL to what scripts/postgres.sh start prints")
 	}

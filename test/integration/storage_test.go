@@ -46,7 +46,7 @@ func startPostgres(t *testing.T) *server {
 	listener.Close()
 	s := &server{t: t, env: append(os.Environ(), "POSTGRES_HOME="+dir, "POSTGRES_PORT="+port)}
 	out, err := s.script("start")
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 && os.Getenv("TEST_KAFKA_TARGET") == "" {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 && os.Getenv("TEST_KAFKA_TARGET") == "" && os.Getenv("TEST_ALL") == "" {
 		t.Skip("NOT TESTED WITH POSTGRESQL: it is not installed")
 	}
 	if err != nil {

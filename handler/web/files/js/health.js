@@ -36,10 +36,10 @@ export function mountHealth(root, { store, act }) {
   const progress = h('progress', { max: 1, value: 0, 'aria-label': 'Restored' });
   const pair = (name, value) => h('div', h('dt', name), h('dd', { title: typeof value === 'string' ? value : null }, value));
 
-  const todo = () => {
+  const firstSteps = () => {
     const command = `kcat -P -b BROKER:9092 -t ${store.pipeline ? store.pipeline.source : 'TOPIC'} < events.ndjson`;
     return h(
-      'div.todo',
+      'div.first-steps',
       h('p', 'Send events, one JSON object a line:'),
       h(
         'div.command',
@@ -79,7 +79,7 @@ export function mountHealth(root, { store, act }) {
         icon('play'),
         s.replicas > 1 ? `Resume all ${s.replicas} replicas` : 'Resume'
       );
-    fill(extra, resume, s.restore && progress, waits(s) && todo());
+    fill(extra, resume, s.restore && progress, waits(s) && firstSteps());
     // What else waits, beside the worst reason.
     fill(
       more,
