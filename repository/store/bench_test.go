@@ -31,11 +31,10 @@ const (
 
 // large fills a store, or opens the one that STORE_BENCH_DIR has from before.
 func large(b testing.TB) *Store {
-	t.Helper()
-	if os.Getenv("STORE_BENCH") == "" {
-		t.Skip("it takes minutes to fill the store: set STORE_BENCH=1")
-	}
 	b.Helper()
+	if os.Getenv("STORE_BENCH") == "" {
+		b.Skip("it takes minutes to fill the store: set STORE_BENCH=1")
+	}
 	dir := os.Getenv("STORE_BENCH_DIR")
 	if dir == "" {
 		dir = b.TempDir()
