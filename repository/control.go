@@ -42,19 +42,13 @@ func NewControlLog(client *broker.Client, observer Observer, group string, cfg S
 func (c *ControlLog) Follow(ctx context.Context, see func(*model.Message), reached func()) error {
 	l := NewLog(c.client, c.observer, tailing, c.cfg)
 	defer l.Close()
-	one := []model.TopicPartition{c.at}
-	ends, err := l.Ends(ctx, one)
-	if err != nil {
-		return err
-	}
-	first, err := l.bounds(ctx, one, earliest, readCommitted)
-	if err != nil {
-		return err
-	}
-	t := restore{Log: l, tp: c.at, at: first[c.at], end: ends[c.at], see: func(m *model.Message) error {
+	t, err := l.beginRestore(ctx, c.at, func(m *model.Message) error {
 		see(m)
 		return nil
-	}}
+	})
+	if err != nil {
+		return err
+	}
 	for told := false; ; {
 		if !told && t.at >= t.end {
 			told = true
@@ -65,7 +59,7 @@ func (c *ControlLog) Follow(ctx context.Context, see func(*model.Message), reach
 			return err
 		}
 		for i := range parts {
-			if err := c.take(ctx, &t, &parts[i], told); err != nil {
+			if err := c.take(ctx, t, &parts[i], told); err != nil {
 				return err
 			}
 		}

@@ -30,16 +30,11 @@ const (
 // progress hears, after each answer, how many offsets are done and how many there are; nil: nobody does. An error of class
 // DataLost says that records cannot be had any more, others are those of Read and of see.
 func (l *Log) Restore(ctx context.Context, tp model.TopicPartition, see func(m *model.Message) error, progress func(done, end int64)) error {
-	one := []model.TopicPartition{tp}
-	ends, err := l.Ends(ctx, one)
+	r, err := l.beginRestore(ctx, tp, see)
 	if err != nil {
 		return err
 	}
-	first, err := l.bounds(ctx, one, earliest, readCommitted)
-	if err != nil {
-		return err
-	}
-	r := restore{Log: l, tp: tp, see: see, at: first[tp], end: ends[tp]}
+	first := r.at
 	for r.at < r.end {
 		parts, err := l.read(ctx, map[model.TopicPartition]int64{tp: r.at}, restoreWait)
 		if err != nil {
@@ -51,10 +46,24 @@ func (l *Log) Restore(ctx context.Context, tp model.TopicPartition, see func(m *
 			}
 		}
 		if progress != nil {
-			progress(min(r.at, r.end)-first[tp], r.end-first[tp])
+			progress(min(r.at, r.end)-first, r.end-first)
 		}
 	}
 	return nil
+}
+
+// beginRestore stands at the beginning of a partition, and knows where it ends now.
+func (l *Log) beginRestore(ctx context.Context, tp model.TopicPartition, see func(*model.Message) error) (*restore, error) {
+	one := []model.TopicPartition{tp}
+	ends, err := l.Ends(ctx, one)
+	if err != nil {
+		return nil, err
+	}
+	first, err := l.bounds(ctx, one, earliest, readCommitted)
+	if err != nil {
+		return nil, err
+	}
+	return &restore{Log: l, tp: tp, see: see, at: first[tp], end: ends[tp]}, nil
 }
 
 // restore is a Restore under way.
