@@ -96,7 +96,7 @@ vulnerabilities() { scripts/vulnerabilities.sh; }
 
 deploy() { KAFKA_PORT=$(port 4000) scripts/deploy.sh check; }
 
-contract() { go test -C test/contract -count=1 ./...; }
+contract() { go test -C test/contract -count=1 ./... && scripts/apifuzz.sh; }
 
 
 browser() { scripts/browser.sh; }
