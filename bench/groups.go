@@ -147,9 +147,9 @@ func (l *life) address() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found := regexp.MustCompile(`http://(\S+)/metrics`).FindSubmatch(text)
+	found := regexp.MustCompile(`"http":"http://([^"/]+)"`).FindSubmatch(text)
 	if found == nil {
-		return "", fmt.Errorf("the process has not said where its metrics are")
+		return "", fmt.Errorf("the process has not said where its HTTP door is")
 	}
 	return string(found[1]), nil
 }

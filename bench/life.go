@@ -72,18 +72,22 @@ func (b *bench) start(c contestant, interval time.Duration, source, output strin
 		return nil, err
 	}
 	l.output = file.Name()
+	data, err := os.MkdirTemp(b.dir, "data-") // nobody finds what another has recorded
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	l.command.Dir, l.command.Stdout, l.command.Stderr = b.dir, file, file
 	l.command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS=" + b.bootstrap, "KAFKA_SOURCE_TOPIC=" + source, "KAFKA_OUTPUT_TOPIC=" + output,
-		"KAFKA_GROUP_ID=" + output, "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + b.dir,
+		"KAFKA_GROUP_ID=" + output, "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + data, "STORAGE_URL=" + b.storage,
 		"KAFKA_AUTO_CREATE_TOPICS=true", "HASH_KEY=" + hashKey, "COMMIT_INTERVAL=" + interval.String(), "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
 	}, c.environment...)
 	l.started = time.Now()
 	if err := l.command.Start(); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, file.Close(), os.RemoveAll(data))
 	}
 	go func() {
-		l.err = errors.Join(l.command.Wait(), file.Close())
+		l.err = errors.Join(l.command.Wait(), file.Close(), os.RemoveAll(data))
 		text, err := os.ReadFile(l.output)
 		_, _ = l.log.Write(text) // cannot fail
 		l.err = errors.Join(l.err, err)

@@ -29,6 +29,7 @@ type options struct {
 	// The pipeline alone.
 	brokerPID int
 	engine    string
+	storage   string // STORAGE_URL of the engine
 	rate      int
 	steady    time.Duration
 
@@ -48,6 +49,13 @@ func (o *options) flags(name string, parts []string, events, rounds int) *flag.F
 	return flags
 }
 
+// processes are the flags of those that measure whole processes.
+func (o *options) processes(flags *flag.FlagSet) {
+	flags.IntVar(&o.brokerPID, "broker-pid", 0, "process of the broker, to tell what it uses (Linux)")
+	flags.StringVar(&o.engine, "engine", "", "a binary of the engine to measure (default: built from this checkout)")
+	flags.StringVar(&o.storage, "storage", "", "STORAGE_URL of the engine, none for no recorder (default: the engine's, SQLite)")
+}
+
 func parseLayer(arguments []string) (options, error) {
 	var o options
 	flags := o.flags("bench", []string{"consume", "produce", "commit"}, 1_000_000, 5)
@@ -59,8 +67,7 @@ func parseLayer(arguments []string) (options, error) {
 func parsePipeline(arguments []string) (options, error) {
 	var o options
 	flags := o.flags("bench pipeline", []string{"raw", "engine", "insights", "plain", "franz"}, 5_000_000, 3)
-	flags.IntVar(&o.brokerPID, "broker-pid", 0, "process of the broker, to tell what it uses (Linux)")
-	flags.StringVar(&o.engine, "engine", "", "a binary of the engine to measure (default: built from this checkout)")
+	o.processes(flags)
 	flags.IntVar(&o.rate, "rate", 20_000, "events a second of the steady part")
 	flags.DurationVar(&o.steady, "steady", 30*time.Second, "how long the steady part is measured; 0: not at all")
 	return o, o.parse(flags, "scripts/bench.sh pipeline", arguments)
@@ -69,8 +76,7 @@ func parsePipeline(arguments []string) (options, error) {
 func parseGroups(arguments []string) (options, error) {
 	var o options
 	flags := o.flags("bench groups", []string{"groups"}, 5_000_000, 3)
-	flags.IntVar(&o.brokerPID, "broker-pid", 0, "process of the broker, to tell what it uses (Linux)")
-	flags.StringVar(&o.engine, "engine", "", "a binary of the engine to measure (default: built from this checkout)")
+	o.processes(flags)
 	flags.IntVar(&o.users, "users", 1_400_000, "users that may log in; about three quarters of them do")
 	flags.IntVar(&o.rate, "rate", 2_000, "events a second while finals are timed")
 	return o, o.parse(flags, "scripts/bench.sh groups", arguments)
