@@ -44,7 +44,7 @@ func run(ctx context.Context, p Process) error {
 
 // windowsGC is GOGC of an engine with windows: their state is large and has no pointers, so that looking through it more
 // often costs little, while letting the heap grow to twice its size would cost as much memory as it takes.
-const windowsGC = 50
+const windowsGC = 40
 
 // Run works until ctx ends, then finishes what has begun within SHUTDOWN_TIMEOUT. It returns an error only when the
 // start fails for good, or when the end does not come in time.

@@ -39,6 +39,7 @@ type groupsReport struct {
 
 	Load    load           `json:"load"`
 	Samples []groupsSample `json:"rounds"`
+	API     apiSample      `json:"api"`
 	Finals  finalsSample   `json:"finals"`
 }
 
@@ -60,7 +61,12 @@ func (b *bench) groups(ctx context.Context) error {
 	}
 	r.source, report.Load = source, r.load
 	for round := range r.rounds {
-		s, err := r.crowd(ctx)
+		s, err := r.crowd(ctx, func(c contestant, output string) (err error) {
+			if round == r.rounds-1 {
+				report.API, err = r.api(ctx, c, output)
+			}
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("round %d: %w", round+1, err)
 		}
@@ -74,8 +80,8 @@ func (b *bench) groups(ctx context.Context) error {
 	return write(b.out, report)
 }
 
-// crowd is one round.
-func (r *race) crowd(ctx context.Context) (groupsSample, error) {
+// crowd is one round. after is called while the group still exists, and nobody works for it.
+func (r *race) crowd(ctx context.Context, after func(c contestant, output string) error) (groupsSample, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	var s groupsSample
@@ -111,8 +117,10 @@ func (r *race) crowd(ctx context.Context) (groupsSample, error) {
 	if logins != r.load.Forwarded {
 		return s, fmt.Errorf("the insights count %d logins, it should have been %d", logins, r.load.Forwarded)
 	}
-	s.Restore, err = r.takeOver(ctx, c, output)
-	return s, err
+	if s.Restore, err = r.takeOver(ctx, c, output); err != nil {
+		return s, err
+	}
+	return s, after(c, output)
 }
 
 // takeOver starts a process in the group of one that has ended, and waits until it is ready.
@@ -212,6 +220,12 @@ func (r *groupsReport) markdown() []byte {
 	for i, s := range r.Samples {
 		fmt.Fprintf(&b, "| %d | %.3f | %.0f | %d | %.1f %% | %d | %s | %d | %d | %.1f | %.1f | %d |\n", i+1, s.CPU, s.Rate, s.Peak>>20, 100*s.GC, s.Groups, known(s.Broker),
 			s.Restore.Records, s.Restore.Bytes>>20, s.Restore.Seconds, s.Restore.CPU, s.Restore.Peak>>20)
+	}
+	fmt.Fprintf(&b, "\n## The API\n\nA process with an empty SQLite file has recorded an insight of each group within %.0f s; then it is asked %d times a second, for %s. It used %.2f of a processor for that.\n\n",
+		r.API.Recording, questionRate, questionTime, r.API.CPU/questionTime.Seconds())
+	fmt.Fprintf(&b, "| question | asked | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|\n")
+	for _, q := range r.API.Questions {
+		fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f |\n", q.Name, q.Count, q.P50, q.P99, q.Max)
 	}
 	f := r.Finals
 	fmt.Fprintf(&b, "\n## Finals\n\nFrom the moment at which the watermark passes a window of 2 s and its grace until a read_committed consumer has the insight, at %d events a second (bench/finals.yaml): ", f.Rate)

@@ -182,7 +182,7 @@ func (m *merger) full() bool {
 
 // mergeGroups is how many groups a merge commit may write at most. Each has two records, which lie in memory until the
 // transaction has been produced, beside what is needed to undo it.
-const mergeGroups = 50_000
+const mergeGroups = 25_000
 
 // most is that, or less while transactions take too long.
 func (m *merger) most() int { return min(m.limit.get(), mergeGroups) }

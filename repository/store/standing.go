@@ -156,18 +156,60 @@ func (s *standing) found(order []int32, search []string, n int) (picked []int64,
 		}
 		return picked, len(order)
 	}
-	looked := make([][]byte, len(search))
-	for i, word := range search {
-		looked[i] = []byte(word)
-	}
+	fits := s.search(search)
 	for _, i := range order {
-		text := s.text(i)
-		if slices.ContainsFunc(looked, func(w []byte) bool { return !bytes.Contains(text, w) }) {
+		if !fits.has(i) {
 			continue
 		}
-		if matched++; len(picked) < n {
-			picked = append(picked, s.groups[i])
+		if picked = append(picked, s.groups[i]); len(picked) == n {
+			break
 		}
 	}
-	return picked, matched
+	return picked, fits.count
+}
+
+// fits are the groups that a search finds.
+type fits struct {
+	bits  []uint64
+	count int
+}
+
+func (f *fits) add(i int32) {
+	f.bits[i/64] |= 1 << (i % 64)
+	f.count++
+}
+
+func (f *fits) has(i int32) bool { return f.bits[i/64]&(1<<(i%64)) != 0 }
+
+// search looks for the longest word in the words of all groups at once, which is many times as fast as group by group, and for
+// the others in those groups where it is.
+func (s *standing) search(search []string) fits {
+	f := fits{bits: make([]uint64, len(s.groups)/64+1)}
+	others := make([][]byte, len(search))
+	for i, word := range search {
+		others[i] = []byte(word)
+	}
+	slices.SortFunc(others, func(a, b []byte) int { return cmp.Compare(len(b), len(a)) })
+	rarest, others := others[0], others[1:]
+	group := int32(0)
+	for at := 0; ; {
+		hit := bytes.Index(s.words[at:], rarest)
+		if hit < 0 {
+			return f
+		}
+		at += hit
+		for int(s.ends[group]) <= at {
+			group++
+		}
+		end := int(s.ends[group])
+		if at+len(rarest) > end { // half of it is another group's
+			at++
+			continue
+		}
+		text := s.text(group)
+		if !slices.ContainsFunc(others, func(w []byte) bool { return !bytes.Contains(text, w) }) {
+			f.add(group)
+		}
+		at = end
+	}
 }
