@@ -1,6 +1,7 @@
 package utils
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,11 +95,30 @@ func (s *Settings) parse(fields []field, problems *SettingsError) {
 }
 
 func readDotenv(path string) (map[string]string, error) {
-	values, err := godotenv.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	content, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err != nil:
+		return nil, errors.New("cannot be read: " + reason(err))
 	}
-	return values, err
+	values, err := godotenv.UnmarshalBytes(content)
+	if err != nil { // its text quotes the file, secrets and all
+		return nil, fmt.Errorf("line %d cannot be read", wrongLine(content))
+	}
+	return values, nil
+}
+
+// wrongLine is where what cannot be read begins: after the last line up to which everything can.
+func wrongLine(content []byte) int {
+	line, next, end := 1, 1, 0
+	for text := range bytes.Lines(content) {
+		next, end = next+1, end+len(text)
+		if _, err := godotenv.UnmarshalBytes(content[:end]); err == nil {
+			line = next
+		}
+	}
+	return line
 }
 
 // resolve drops what is set to nothing and replaces <NAME>_FILE of a secret with the file's content. It looks at one

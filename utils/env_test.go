@@ -185,10 +185,25 @@ func TestUnknownSettingsAreWarnedAbout(t *testing.T) {
 	}
 }
 
-func TestBrokenDotenvIsNamed(t *testing.T) {
-	// What it would have set may be in it: that is not called missing as well.
-	if _, err := load(t, "this is not a setting\n"); err == nil || !strings.Contains(err.Error(), ".env") || strings.Contains(err.Error(), "KAFKA_BOOTSTRAP_SERVERS") {
-		t.Errorf("error is %v", err)
+func TestBrokenDotenvIsNamedAndNotQuoted(t *testing.T) {
+	for content, where := range map[string]string{
+		"this is not a setting\n":                                    "line 1 ",
+		"A=\"one\ntwo\"\n\n# why\nKAFKA-SASL=x\nHASH_KEY=a-secret\n": "line 5 ",
+		"A=1\r\nHASH_KEY=\"a-secret\r\nB=2\r\n":                      "line 2 ",
+		"A=1\nB='a-secret":                                           "line 2 ",
+	} {
+		// What it would have set may be in it: that is not called missing as well.
+		_, err := load(t, content)
+		if err == nil || !strings.Contains(err.Error(), ".env "+where) || strings.Contains(err.Error(), "KAFKA") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: error is %v", content, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ".env"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, nil); err == nil || !strings.Contains(err.Error(), ".env cannot be read: ") {
+		t.Errorf("a folder: %v", err)
 	}
 }
 
