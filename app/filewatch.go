@@ -89,17 +89,16 @@ func (w *fileWatch) tellFailed(err error) {
 	}
 }
 
-// obeyHangups reloads the pipeline file at each SIGHUP. A terminal that is closed sends one too: then the process ends, as
-// everything else that was started there does.
-func (a *App) obeyHangups(ctx context.Context, signals <-chan os.Signal, stop func()) {
-	interactive := hasTerminal()
+// obeyHangups reloads the pipeline file at each SIGHUP. A terminal that is closed sends one too: a process that leaves with its
+// terminal ends then, as everything else that was started there does.
+func (a *App) obeyHangups(ctx context.Context, signals <-chan os.Signal, leaves bool, stop func()) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signals:
 		}
-		if interactive && !hasTerminal() {
+		if leaves && !hasTerminal() {
 			a.log.Info().Msg("the terminal is gone: stopping")
 			stop()
 			return

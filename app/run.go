@@ -51,9 +51,17 @@ const windowsGC = 40
 func (a *App) Run(ctx context.Context) error {
 	ctx, stopAll := context.WithCancel(ctx)
 	defer stopAll()
-	hangups := make(chan os.Signal, 1) // from here on none ends the process
+	leaves := !signal.Ignored(syscall.SIGHUP) && hasTerminal() // nohup has it ignored
+	hangups := make(chan os.Signal, 1)                         // from here on none ends the process
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
+	besideCtx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer func() {
+		stop()
+		beside.Wait()
+	}()
+	beside.Go(func() { a.obeyHangups(besideCtx, hangups, leaves, stopAll) })
 	a.introduce()
 	defer a.look(ctx)()
 	go func() {
@@ -76,11 +84,8 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	}
 	defer end()
-	var beside sync.WaitGroup
-	besideCtx, stop := context.WithCancel(ctx)
 	beside.Go(func() { a.report(besideCtx, reportEvery) })
 	beside.Go(func() { a.watchFile(besideCtx, lookAtFile) })
-	beside.Go(func() { a.obeyHangups(besideCtx, hangups, stopAll) })
 	beside.Go(func() { a.record(besideCtx) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
