@@ -299,6 +299,9 @@ func TestWithoutTheReplayTopicOnlyReplaysStandStill(t *testing.T) {
 	if _, err := e.app.Replayer().Replay(t.Context(), model.ReplayRequest{IDs: ids}); model.ClassOf(err) != model.Misconfigured || !strings.Contains(err.Error(), replayTopic) {
 		t.Error(err)
 	}
+	if !e.ready() {
+		t.Error("the stream is not ready because of a replay")
+	}
 	r.create(replayTopic, partitions)
 	if done := e.replay(model.ReplayRequest{IDs: ids}); done.Count != 1 {
 		t.Errorf("%+v", done)
