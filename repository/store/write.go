@@ -225,6 +225,7 @@ func (w *writer) coalesce(p *model.Recorded, topic int64) (put, take []*entry, a
 			take = append(take, e)
 			continue
 		}
+		e.UpdatedAt = earlier(e.UpdatedAt, w.now) // an engine's clock may be ahead: rows and windows grow old together
 		if e.UpdatedAt.Before(w.cutoff) { // the topic has kept it for longer; a revision of it may be here
 			take = append(take, e)
 			continue
@@ -278,8 +279,8 @@ func (w *writer) touch(e *entry, partition int32) {
 		w.changed[key] = x
 	}
 	x.changes++
-	if updated := earlier(e.UpdatedAt, w.now); updated.After(x.updated) {
-		x.updated = updated
+	if e.UpdatedAt.After(x.updated) {
+		x.updated = e.UpdatedAt
 	}
 }
 

@@ -251,10 +251,11 @@ func TestWhatIsOldIsDeleted(t *testing.T) {
 		}
 		list = append(list, insight("visits", 1, `{"u":"a"}`, `{}`, aged(9), func(in *model.Insight) { in.Kind = model.InsightSession }),
 			insight("logins", 3, `{"u":"a"}`, `{}`, aged(9), func(in *model.Insight) { in.Kind = model.InsightAnomaly }),
-			insight("logins", 5, `{"u":"older than what is kept"}`, `{}`, aged(11)))
+			insight("logins", 5, `{"u":"older than what is kept"}`, `{}`, aged(11)),
+			insight("logins", 7, `{"u":"by a clock that is ahead"}`, `{}`, aged(-1)))
 		f.write(list...)
 		d.letters(letterAt(now.AddDate(0, 0, -9), "decode", "old"), letterAt(now, "decode", "new"), letterAt(now.AddDate(0, 0, -11), "decode", "older"))
-		if n := count(t, s, "insights"); n != 1602 {
+		if n := count(t, s, "insights"); n != 1603 {
 			t.Fatalf("%d insights", n)
 		}
 		retain := func(now time.Time) {
@@ -271,11 +272,11 @@ func TestWhatIsOldIsDeleted(t *testing.T) {
 			}
 		}
 		retain(now)
-		if n := count(t, s, "insights"); n != 1602 {
+		if n := count(t, s, "insights"); n != 1603 {
 			t.Errorf("%d insights, nothing was old", n)
 		}
 		retain(now.AddDate(0, 0, 2)) // what is nine days old is older than ten
-		if n, terms, windows := count(t, s, "insights"), count(t, s, "insight_terms"), count(t, s, "windows"); n != 1200 || terms != 1200 || windows != 3 {
+		if n, terms, windows := count(t, s, "insights"), count(t, s, "insight_terms"), count(t, s, "windows"); n != 1201 || terms != 1201 || windows != 4 {
 			t.Errorf("%d insights, %d terms, %d windows", n, terms, windows)
 		}
 		counts, err := s.DeadLetterCounts(t.Context(), now)
@@ -283,6 +284,7 @@ func TestWhatIsOldIsDeleted(t *testing.T) {
 		if len(counts) != 1 || counts[0].Code != "new" || counts[0].Count != 1 || count(t, s, "dead_letters") != 1 {
 			t.Errorf("%+v", counts)
 		}
+		retain(now.AddDate(0, 0, 10).Add(time.Hour))
 		retain(now.AddDate(0, 0, 20))
 		for _, table := range []string{"insights", "insight_terms", "windows", "dead_letters", "dead_letter_totals", "dead_letter_rates"} {
 			if n := count(t, s, table); n != 0 {
