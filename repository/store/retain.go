@@ -116,6 +116,9 @@ func (s *Store) removeSome(ctx context.Context, db *database, where string, args
 		q.args = args
 		q.text("SELECT i.seq, i.aggregate, i.group_values, i.window_start FROM insights i WHERE " + where)
 		q.add(" LIMIT %s", chunk)
+		if db.kind == PostgreSQL {
+			q.text(" FOR UPDATE OF i") // one that is written meanwhile is looked at again
+		}
 		var list []*entry
 		rows, err := w.tx.QueryContext(ctx, q.String(), q.args...)
 		err = each(rows, err, func(rows *sql.Rows) error {

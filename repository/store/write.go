@@ -225,7 +225,8 @@ func (w *writer) coalesce(p *model.Recorded, topic int64) (put, take []*entry, a
 			take = append(take, e)
 			continue
 		}
-		e.UpdatedAt = earlier(e.UpdatedAt, w.now) // an engine's clock may be ahead: rows and windows grow old together
+		// An engine's clock may be ahead: rows and windows grow old together.
+		e.UpdatedAt = earlier(e.UpdatedAt, w.now)
 		if e.UpdatedAt.Before(w.cutoff) { // the topic has kept it for longer; a revision of it may be here
 			take = append(take, e)
 			continue
