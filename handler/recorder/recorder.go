@@ -124,12 +124,14 @@ func (r *Recorder) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			break
 		}
+		if err == nil { // the work is shared out anew, and the others wait for this one
+			pause.Reset()
+			continue
+		}
 		if time.Since(began) > time.Minute {
 			pause.Reset()
 		}
-		if err != nil {
-			r.failed(err)
-		}
+		r.failed(err)
 		_ = pause.Wait(ctx)
 	}
 	if r.cfg.Membership == nil {

@@ -256,7 +256,7 @@ func (s *shares) GoDynamic() {}
 func TestOnlyTheOwnShareIsRecorded(t *testing.T) {
 	w := newWorld(2)
 	group := &shares{next: make(chan model.Assignment, 1), left: make(chan struct{})}
-	subscribed := make(chan []string, 10)
+	subscribed := make(chan []string, 30)
 	r := newRig(t, w, func(c *Config) {
 		c.Membership, c.Subscribe = group, func(topics []string) { subscribed <- topics }
 	})
@@ -270,6 +270,14 @@ func TestOnlyTheOwnShareIsRecorded(t *testing.T) {
 		t.Error(got)
 	}
 	close(ended)
+	limit := time.After(20 * time.Second)
+	for n := range 20 { // the others wait for who does not come back at once
+		select {
+		case group.next <- model.Assignment{Ended: ended}:
+		case <-limit:
+			t.Fatalf("in the group again only %d times", n)
+		}
+	}
 	group.next <- model.Assignment{Partitions: []model.TopicPartition{at(deadTopic, 1)}, Ended: make(chan struct{})}
 	r.settled("the second share")
 	stop()
