@@ -125,15 +125,21 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, hea
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("nobody answers at %s: %w; is the instance running, and is HTTP_ADDR (or --url) right?", c.base, undressed(err))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return unanswered{fmt.Errorf("%s has not answered in time: its log, or `health`, says what it waits for", c.base)}
+	case err != nil:
+		return unanswered{fmt.Errorf("nobody answers at %s: %w; is the instance running, and is HTTP_ADDR (or --url) right?", c.base, undressed(err))}
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
 	if err != nil {
-		return fmt.Errorf("the answer of %s broke off: %w", c.base, err)
+		return unanswered{fmt.Errorf("the answer of %s broke off: %w", c.base, err)}
 	}
-	if response.StatusCode >= http.StatusBadRequest {
+	switch status := response.StatusCode; {
+	case status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout: // of a proxy, or 503 of the instance
+		return unanswered{refusal(path, response.Status, content)}
+	case status >= http.StatusBadRequest:
 		return refusal(path, response.Status, content)
 	}
 	if raw, ok := answer.(*json.RawMessage); ok {
@@ -145,6 +151,9 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, hea
 	}
 	return nil
 }
+
+// unanswered is an error after which nobody knows whether it was done. It may be asked for again.
+type unanswered struct{ error }
 
 // undressed is an error without the request that http puts around it.
 func undressed(err error) error {

@@ -1,12 +1,16 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,12 +18,14 @@ import (
 
 	"data-stream-engine/model"
 	"data-stream-engine/service"
+	"data-stream-engine/utils"
 )
 
 const (
 	pageOfLetters  = 1000   // that the API answers at most
 	contentLetters = 100    // with their content
-	mostReplayed   = 10_000 // unless --limit says more
+	mostReplayed   = 10_000 // unless --limit says more, or --all
+	askAgain       = time.Second
 )
 
 // deadLetters lists dead letters, or sends them through the pipeline once more.
@@ -88,8 +94,8 @@ func (s selection) query() url.Values {
 	return q
 }
 
-// letters goes through what is selected, page by page.
-func (c *client) letters(ctx context.Context, query url.Values, page, limit int, see func(raw json.RawMessage) error) error {
+// letters goes through what is selected, page by page, and tells whether there is more than limit.
+func (c *client) letters(ctx context.Context, query url.Values, page, limit int, see func(raw json.RawMessage) error) (more bool, err error) {
 	for cursor, left := "", limit; left > 0; {
 		query.Set("limit", strconv.Itoa(min(left, page)))
 		if cursor != "" {
@@ -98,19 +104,19 @@ func (c *client) letters(ctx context.Context, query url.Values, page, limit int,
 		var got letterPage
 		err := limited(ctx, answerTimeout, func(ctx context.Context) error { return c.get(ctx, "/api/v1/dead-letters", query, &got) })
 		if err != nil {
-			return err
+			return false, err
 		}
 		for _, raw := range got.Items {
 			if err := see(raw); err != nil {
-				return err
+				return false, err
 			}
 		}
 		left -= len(got.Items)
 		if cursor = got.Next; cursor == "" {
-			return nil
+			return false, nil
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func listLetters(ctx context.Context, p Process) error {
@@ -131,7 +137,7 @@ func listLetters(ctx context.Context, p Process) error {
 		page = contentLetters
 	}
 	found := 0
-	err = c.letters(ctx, query, page, *chosen.limit, func(raw json.RawMessage) error {
+	_, err = c.letters(ctx, query, page, *chosen.limit, func(raw json.RawMessage) error {
 		found++
 		var l letter
 		return c.show(raw, &l, func() { l.text(p.Stdout) })
@@ -175,12 +181,15 @@ func replayLetters(ctx context.Context, p Process) error {
 	case len(ids) == 0 && chosen.empty() && !*all:
 		return usageError{errors.New("dead-letters replay: which ones? Ids as `dead-letters list` shows them, --stage, --code, --from, --to, or --all")}
 	}
+	if *all && !isGiven(set, "limit") {
+		*chosen.limit = math.MaxInt
+	}
 	c, err := flags.client(p)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
-		err = c.letters(ctx, chosen.query(), pageOfLetters, *chosen.limit, func(raw json.RawMessage) error {
+		more, err := c.letters(ctx, chosen.query(), pageOfLetters, *chosen.limit, func(raw json.RawMessage) error {
 			var l letter
 			err := json.Unmarshal(raw, &l)
 			ids = append(ids, l.ID)
@@ -189,8 +198,17 @@ func replayLetters(ctx context.Context, p Process) error {
 		if err != nil {
 			return err
 		}
+		if more {
+			say(p.Stderr, "there are more such dead letters: these are the latest %d, and --limit takes more\n", *chosen.limit)
+		}
 	}
 	return c.replay(ctx, p, ids)
+}
+
+// isGiven tells a flag that was given from one that has its default.
+func isGiven(set *flag.FlagSet, name string) (is bool) {
+	set.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
 }
 
 // replay sends letters, some in each request. One that was cut off in the middle has done the requests before: they are
@@ -204,12 +222,12 @@ func (c *client) replay(ctx context.Context, p Process, ids []string) error {
 	sum := model.Replayed{Refused: []model.Refusal{}}
 	for from := 0; from < len(ids); from += pageOfLetters {
 		some := ids[from:min(from+pageOfLetters, len(ids))]
-		var did model.Replayed
-		err := limited(ctx, replayTimeout, func(ctx context.Context) error {
-			return c.post(ctx, "/api/v1/dead-letters/replay", map[string]any{"ids": some}, nil, &did)
-		})
+		did, err := c.replayOnce(ctx, some)
 		if err != nil {
 			bar.clear()
+			if _, lost := errors.AsType[unanswered](err); lost {
+				return fmt.Errorf("%w; %d of %d were replayed, and whether the next %d were is not known", err, sum.Count, len(ids), len(some))
+			}
 			return fmt.Errorf("%w; %d of %d were replayed before", err, sum.Count, len(ids))
 		}
 		sum.Count, sum.Topic, sum.At = sum.Count+did.Count, did.Topic, did.At
@@ -217,15 +235,37 @@ func (c *client) replay(ctx context.Context, p Process, ids []string) error {
 		bar.add(len(some))
 	}
 	bar.clear()
-	if c.json {
-		return json.NewEncoder(p.Stdout).Encode(sum)
-	}
-	say(p.Stdout, "replayed %d of %d dead letters through %s\n", sum.Count, len(ids), sum.Topic)
-	for _, r := range sum.Refused {
-		say(p.Stdout, "  not %s: %s\n", r.ID, strings.TrimSpace(r.Why))
+	if err := c.tellReplayed(p, sum, len(ids)); err != nil {
+		return err
 	}
 	if sum.Count < len(ids) {
 		return fmt.Errorf("%d were not replayed", len(ids)-sum.Count)
 	}
 	return nil
+}
+
+func (c *client) tellReplayed(p Process, sum model.Replayed, of int) error {
+	if c.json {
+		return json.NewEncoder(p.Stdout).Encode(sum)
+	}
+	say(p.Stdout, "replayed %d of %d dead letters through %s\n", sum.Count, of, sum.Topic)
+	for _, r := range sum.Refused {
+		say(p.Stdout, "  not %s: %s\n", cmp.Or(r.ID, "all"), strings.TrimSpace(r.Why))
+	}
+	return nil
+}
+
+// replayOnce asks a second time when the answer to the first is lost: it has one key, so that it is done once.
+func (c *client) replayOnce(ctx context.Context, ids []string) (did model.Replayed, err error) {
+	key := http.Header{"Idempotency-Key": {rand.Text()}}
+	ask := func() error {
+		return limited(ctx, replayTimeout, func(ctx context.Context) error {
+			return c.post(ctx, "/api/v1/dead-letters/replay", map[string]any{"ids": ids}, key, &did)
+		})
+	}
+	err = ask()
+	if _, lost := errors.AsType[unanswered](err); lost && utils.Sleep(ctx, askAgain) == nil {
+		err = ask()
+	}
+	return did, err
 }
