@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -213,26 +214,34 @@ func (s *Stream) leaderless() bool {
 	return slices.ContainsFunc(s.order, func(p *part) bool { return p.leader < 0 })
 }
 
-// refresh asks for the leaders of all partitions and starts a loop for each leader that has none.
+// refresh asks for the leaders of all partitions and starts a loop for each leader that has none. A topic with an error keeps
+// no other from being looked at; of several errors it returns one that does not pass by itself, if there is one.
 func (s *Stream) refresh(ctx context.Context) error {
 	names := map[string]bool{}
 	for _, p := range s.order {
 		names[p.Topic] = true
 	}
-	for name := range names {
-		topics, err := s.client.RefreshTopics(ctx, name)
-		if err != nil {
-			if broker.Code(err) == broker.UnknownTopicOrPartition {
-				s.unlead(name)
-			}
-			return err
-		}
-		if err := s.lead(ctx, topics[name]); err != nil {
-			return err
+	var worst error
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if err := s.refreshTopic(ctx, name); err != nil && model.ClassOf(worst) == model.Transient {
+			worst = err
 		}
 	}
-	s.observer.Recovered(refreshing)
-	return nil
+	if worst == nil {
+		s.observer.Recovered(refreshing)
+	}
+	return worst
+}
+
+func (s *Stream) refreshTopic(ctx context.Context, name string) error {
+	topics, err := s.client.RefreshTopics(ctx, name)
+	if err != nil {
+		if broker.Code(err) == broker.UnknownTopicOrPartition {
+			s.unlead(name)
+		}
+		return err
+	}
+	return s.lead(ctx, topics[name])
 }
 
 func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
