@@ -1,7 +1,7 @@
 # make            what there is
 # make test       everything that has to be true before a change goes in; sets up what it needs
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit model integration chaos fuzz lint bench docker clean
+.PHONY: help run build test unit model integration chaos fuzz lint bench docker compose clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ lint: ## golangci-lint, built from tools/go.mod
 bench: ## the Kafka layer, the whole pipeline and a million groups, on a real Kafka
 	scripts/bench.sh
 
-docker: ## the container image
-	docker build -t data-stream-engine -f dockerfile .
+docker: ## the container image, stamped with VERSION or what git says; make compose rehearses it
+	docker build --build-arg VERSION="$${VERSION:-$$(git describe --tags --always --dirty)}" -t data-stream-engine -f dockerfile .
+
+compose: ## builds the image, brings docker-compose.yml up under a name of its own, waits until events flow, and takes it down
+	scripts/compose.sh
 
 clean: ## removes what the other targets made, the data of the embedded broker included
 	scripts/test.sh stop

@@ -15,8 +15,15 @@ func printVersion(_ context.Context, p Process) error {
 	return err
 }
 
-// version is the module's version, or the commit that was built, or "dev".
+// stamped is for the linker, where the build does not see the repository, as in a container:
+// go build -ldflags "-X data-stream-engine/app.stamped=1.2.3"
+var stamped string
+
+// version is what the build was told, or the module's version, or the commit that was built, or "dev".
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"

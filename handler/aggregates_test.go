@@ -1,7 +1,9 @@
 package handler
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,6 +101,31 @@ func TestStandByWaitsForNoWindows(t *testing.T) {
 	w.requireReady(false)
 	w.Restoring()
 	w.requireReady(true)
+}
+
+// A restore that a broker holds up passes; one that is impossible has a condition of its own, which rings a bell.
+func TestARestoreThatIsImpossibleIsToldFromOneThatTakesLong(t *testing.T) {
+	w := newWatched(t)
+	w.Working(1)
+	w.Restoring(0, 1)
+	conditions := func() (names []string) {
+		for _, c := range w.Readiness.Report().Waiting {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	w.RestoreFailed(0, passing)
+	if got := conditions(); !slices.Equal(got, []string{ConditionRestored}) {
+		t.Errorf("a broker is away: %q", got)
+	}
+	w.RestoreFailed(0, unknown(model.TopicPartition{Topic: "g-changelog"}, errors.New("format 7")))
+	if got := conditions(); !slices.Equal(got, []string{ConditionRestored, ConditionUnrestorable}) {
+		t.Errorf("nobody can read it: %q", got)
+	}
+	w.Restored(0)
+	if got := conditions(); !slices.Equal(got, []string{ConditionRestored}) {
+		t.Errorf("the next partition: %q", got)
+	}
 }
 
 // Groups take memory from the first event on. Whatever the limits of a transaction, it is committed when that is much, and

@@ -50,10 +50,10 @@ func (m *merger) restoreOne(ctx context.Context, p *merging) (*aggregate.Partiti
 	err := m.changelog.Restore(ctx, changelog, func(message *model.Message) error {
 		records++
 		bytes += len(message.Key) + len(message.Value)
-		return state.Restore(message.Key, message.Value)
+		return unknown(changelog, state.Restore(message.Key, message.Value))
 	}, m.watch.RestoreProgress(p.Partition))
 	if err == nil {
-		err = state.Restored()
+		err = unknown(changelog, state.Restored())
 	}
 	if err != nil {
 		return nil, err
@@ -69,4 +69,12 @@ func (m *merger) restoreOne(ctx context.Context, p *merging) (*aggregate.Partiti
 	}
 	m.watch.RestoredOne(p.Partition, state.Groups(), records, bytes, time.Since(began))
 	return state, nil
+}
+
+// unknown is an error about what is in the changelog: reading it once more gives the same.
+func unknown(changelog model.TopicPartition, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &model.Error{Class: model.DataLost, Op: "restore", Subject: changelog.Topic, Err: err, Hint: "run the version that wrote it, or set another KAFKA_GROUP_ID to start afresh from the source"}
 }

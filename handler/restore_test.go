@@ -69,6 +69,8 @@ func TestStateIsRestoredOnlyWhenItIsThatOfTheOffset(t *testing.T) {
 				t.Errorf("%s: restored %v; %+v", name, restored, report)
 			case restored && !report.Ready, !restored && (report.Ready || !strings.Contains(report.Waiting[0].Reason, c.want) || !strings.Contains(report.Waiting[0].Reason, "KAFKA_GROUP_ID")):
 				t.Errorf("%s: %+v", name, report)
+			case !restored && (len(report.Waiting) != 2 || report.Waiting[1].Name != ConditionUnrestorable):
+				t.Errorf("%s: waits for %+v, which somebody may think to pass", name, report.Waiting)
 			case restored && r.parts[0].Groups() != c.commits && c.exactly:
 				t.Errorf("%s: %d groups", name, r.parts[0].Groups())
 			}

@@ -8,11 +8,15 @@ import (
 	"sync"
 	"time"
 
+	"data-stream-engine/model"
 	"data-stream-engine/service/aggregate"
 )
 
 // ConditionRestored is the name of the condition that the state of all windows of this instance has been read.
 const ConditionRestored = "restored"
+
+// ConditionUnrestorable is the name of the condition that this state can be had: waiting alone will not help.
+const ConditionUnrestorable = "unrestorable"
 
 // ConditionAggregates is the name of the condition that no window is held up by something that cannot be read.
 const ConditionAggregates = "aggregates"
@@ -75,6 +79,7 @@ func (w *Watch) Restoring(partitions ...int32) {
 
 // unrestored makes known how many partitions are to be restored.
 func (w *Watch) unrestored(partitions int) {
+	w.Readiness.Clear(ConditionUnrestorable)
 	if partitions == 0 {
 		w.Readiness.Clear(ConditionRestored)
 		return
@@ -126,12 +131,15 @@ func (w *Watch) RestoredOne(partition int32, groups, records, bytes int, took ti
 	level.Int32("partition", partition).Int("groups", groups).Int("records", records).Int("bytes", bytes).Stringer("took", took.Round(time.Millisecond)).Msg("restored windows")
 }
 
-// RestoreFailed says that state cannot be used.
+// RestoreFailed says that state could not be read, or cannot be used.
 func (w *Watch) RestoreFailed(partition int32, err error) {
 	w.windows.mu.Lock()
 	w.windows.restore.err = err.Error()
 	w.windows.mu.Unlock()
 	w.Readiness.Set(ConditionRestored, err.Error())
+	if model.ClassOf(err) == model.DataLost {
+		w.Readiness.Set(ConditionUnrestorable, err.Error())
+	}
 	w.log.Error().Int32("partition", partition).Err(err).Msg("cannot restore windows: insights of this partition stand still, events are processed")
 }
 
