@@ -26,15 +26,15 @@ type schema struct {
 	IntOrText  bool               `json:"x-kubernetes-int-or-string"`
 }
 
-// kedaSchema is that of KEDA's own release.
-func kedaSchema(t *testing.T) *schema {
+// kedaSchema is that of KEDA's own release, of scaledobjects or another kind.
+func kedaSchema(t *testing.T, kind string) *schema {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", kedaModule).Output()
 	var module struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &module); err != nil || jsonErr != nil || module.Dir == "" {
 		t.Fatalf("fetch %s: %v %v %s", kedaModule, err, jsonErr, module.Error)
 	}
-	text, err := os.ReadFile(module.Dir + "/config/crd/bases/keda.sh_scaledobjects.yaml")
+	text, err := os.ReadFile(module.Dir + "/config/crd/bases/keda.sh_" + kind + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestTheSchemaFindsWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := kedaSchema(t).problems("o", object)
+	got := kedaSchema(t, "scaledobjects").problems("o", object)
 	slices.Sort(got)
 	want := []string{"o.spec.advanced.restoreToOriginalReplicaCount is no boolean", "o.spec.pollingInterval is no integer",
 		"o.spec.scaleTargetRef has a nam, which nobody knows", "o.spec.scaleTargetRef has no name", "o.spec.triggers is no array"}

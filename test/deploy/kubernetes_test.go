@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -54,6 +55,7 @@ func buildIn(t *testing.T, top, dir string) objects {
 			"networking.k8s.io/v1 NetworkPolicy":      func() any { return new(networking.NetworkPolicy) },
 			"autoscaling/v2 HorizontalPodAutoscaler":  func() any { return new(autoscaling.HorizontalPodAutoscaler) },
 			"keda.sh/v1alpha1 ScaledObject":           func() any { return new(map[string]any) },
+			"keda.sh/v1alpha1 TriggerAuthentication":  func() any { return new(map[string]any) },
 			"monitoring.coreos.com/v1 ServiceMonitor": func() any { return new(monitoring.ServiceMonitor) },
 			"monitoring.coreos.com/v1 PrometheusRule": func() any { return new(monitoring.PrometheusRule) },
 		}[kind]
@@ -98,8 +100,9 @@ func TestOverlaysAreWhatKubernetesTakes(t *testing.T) {
 	}
 }
 
-// KEDA takes the place of the autoscaler that Kubernetes has; two of them would pull at the same number.
-func TestKEDAIsAnAlternative(t *testing.T) {
+// production is that overlay with another line in it.
+func production(t *testing.T, line, instead string) objects {
+	t.Helper()
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(manifests)); err != nil {
 		t.Fatal(err)
@@ -109,21 +112,65 @@ func TestKEDAIsAnAlternative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = bytes.ReplaceAll(text, []byte("components/hpa # or ../../components/keda"), []byte("components/keda"))
+	if !bytes.Contains(text, []byte(line)) {
+		t.Fatalf("the overlay has no %q", line)
+	}
+	text = bytes.ReplaceAll(text, []byte(line), []byte(instead))
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := buildIn(t, copied, "overlays/production")
+	return buildIn(t, copied, "overlays/production")
+}
+
+// Who asks an engine that speaks HTTPS has to speak it too.
+func TestProbesSpeakHTTPSWhenTheEngineDoes(t *testing.T) {
+	all := production(t, "# - ../../components/https", "- ../../components/https")
+	pod := one[apps.StatefulSet](t, all, "StatefulSet").Spec.Template.Spec
+	c := pod.Containers[0]
+	for _, probe := range []*core.Probe{c.StartupProbe, c.LivenessProbe, c.ReadinessProbe} {
+		if probe.HTTPGet.Scheme != core.URISchemeHTTPS {
+			t.Errorf("%s is asked by %s", probe.HTTPGet.Path, probe.HTTPGet.Scheme)
+		}
+	}
+	if e := one[monitoring.ServiceMonitor](t, all, "ServiceMonitor").Spec.Endpoints[0]; e.Scheme == nil || *e.Scheme != "https" || e.TLSConfig == nil {
+		t.Errorf("Prometheus asks by %+v", e)
+	}
+	for _, name := range []string{"HTTP_TLS_CERT_FILE", "HTTP_TLS_KEY_FILE"} {
+		i := slices.IndexFunc(c.Env, func(e core.EnvVar) bool { return e.Name == name })
+		if i < 0 || !slices.ContainsFunc(c.VolumeMounts, func(m core.VolumeMount) bool { return strings.HasPrefix(c.Env[i].Value, m.MountPath+"/") }) {
+			t.Errorf("%s names no file that is there", name)
+		}
+	}
+}
+
+// KEDA takes the place of the autoscaler that Kubernetes has; two of them would pull at the same number.
+func TestKEDAIsAnAlternative(t *testing.T) {
+	all := production(t, "components/hpa # or ../../components/keda-sasl", "components/keda-sasl")
 	if len(all["HorizontalPodAutoscaler"]) != 0 {
 		t.Error("both autoscalers at once")
 	}
 	object := *one[map[string]any](t, all, "ScaledObject")
-	for _, problem := range kedaSchema(t).problems("ScaledObject", object) {
+	authentication := *one[map[string]any](t, all, "TriggerAuthentication")
+	problems := append(kedaSchema(t, "scaledobjects").problems("ScaledObject", object), kedaSchema(t, "triggerauthentications").problems("TriggerAuthentication", authentication)...)
+	for _, problem := range problems {
 		t.Error(problem)
 	}
 	spec := object["spec"].(map[string]any)
 	if target := spec["scaleTargetRef"].(map[string]any); target["name"] != one[apps.StatefulSet](t, all, "StatefulSet").Name {
 		t.Errorf("it scales %v", target)
+	}
+	// It logs in as the pods do.
+	trigger := spec["triggers"].([]any)[0].(map[string]any)
+	if ref := trigger["authenticationRef"].(map[string]any)["name"]; ref != authentication["metadata"].(map[string]any)["name"] {
+		t.Errorf("it logs in by %v", ref)
+	}
+	data := map[string]string{}
+	for _, o := range all["ConfigMap"] {
+		maps.Copy(data, o.(*core.ConfigMap).Data)
+	}
+	if m := trigger["metadata"].(map[string]any); data["KAFKA_SECURITY_PROTOCOL"] != "SASL_SSL" || data["KAFKA_SASL_MECHANISM"] != "SCRAM-SHA-512" || m["sasl"] != "scram_sha512" || m["tls"] != "enable" ||
+		data[m["bootstrapServersFromEnv"].(string)] == "" {
+		t.Errorf("the pods have %v, the trigger %v", data, m)
 	}
 }
 

@@ -157,7 +157,6 @@ func TestAStoppedBrokerRingsABell(t *testing.T) {
 	h := &hook{alerts: map[string]string{}}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	dir := t.TempDir()
 	text := string(read(t, "deploy/prometheus/rules/alerts.yml"))
 	for _, shorter := range [][2]string{{"> 120", "> 3"}, {"for: 1m", "for: 1s"}, {"for: 2m", "for: 1s"}, {"for: 5m", "for: 1s"}} {
 		text = strings.ReplaceAll(text, shorter[0], shorter[1])
@@ -165,18 +164,7 @@ func TestAStoppedBrokerRingsABell(t *testing.T) {
 	rules := t.TempDir()
 	write(t, rules+"/alerts.yml", text)
 	write(t, rules+"/recording.yml", string(read(t, "deploy/prometheus/rules/recording.yml")))
-	alertmanager := freeAddr(t)
-	binary := "prometheus-alertmanager"
-	if _, err := exec.LookPath(binary); err != nil {
-		binary = "alertmanager"
-	}
-	full, err := exec.LookPath(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t, dir, []string{"ALERT_WEBHOOK_URL=" + server.URL, "ALERT_CONFIG=" + dir + "/alertmanager.yml", "ALERTMANAGER=" + full},
-		"sh", absolute(t, "deploy/alertmanager/start.sh"), "--storage.path="+dir+"/alertmanager", "--web.listen-address="+alertmanager, "--cluster.listen-address=")
-	prometheus(t, rules, alertmanager, engineAddr)
+	prometheus(t, rules, alertmanager(t, "ALERT_WEBHOOK_URL="+server.URL), engineAddr)
 	kafka(t, "down", "1")
 	eventually(t, 2*time.Minute, func() error { return h.is("EngineNotReady", "firing") })
 	kafka(t, "up", "1")
