@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -271,5 +273,40 @@ func TestControlTopicThatForgetsIsRefused(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// What is replayed meanwhile waits like any event, and is seen waiting.
+func TestTheLagOfReplaysIsKnownWhileTheGroupIsPaused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.with("output:\n", failing+"output:\n")
+	r.feed(users)
+	r.write(r.poison(event{User: "u3", N: 7, Kind: "bad"}))
+	e := r.start()
+	r.caughtUp()
+	ids := idsOf(r.letters(1))
+	e.pause()
+	r.eventually("standing still", func() bool { return r.still(e) })
+	waiting := fmt.Sprintf(`kafka_consumergroup_lag{consumergroup="engine",partition="3",topic=%q}`, replayTopic)
+	for n := range 2 { // the second one comes when it could not be asked for once
+		if n == 1 {
+			denied := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: replayTopic, Err: kerr.TopicAuthorizationFailed, Count: 1})
+			r.eventually("an answer that does not help", func() bool { return denied.Hits() == 1 })
+			r.eventually("a note of it", func() bool {
+				_, body := e.get("/readyz")
+				return strings.Contains(body, `"name":"lag"`) && strings.Contains(body, replayTopic)
+			})
+		}
+		if done := e.replay(model.ReplayRequest{IDs: ids}); done.Count != 1 {
+			t.Fatalf("%+v", done)
+		}
+		r.eventually("the replay in the lag", func() bool { return e.metric(waiting) > float64(n) })
+	}
+	e.resume()
+	r.replayed()
+	r.eventually("the end of the lag", func() bool { return e.metric(waiting) == 0 })
+	if _, body := e.get("/readyz"); strings.Contains(body, `"name":"lag"`) {
+		t.Errorf("the note stays: %s", body)
 	}
 }

@@ -19,11 +19,11 @@ const waitingEvery = 5 * time.Second
 func (e *Engine) standStill(ctx context.Context, member model.Assignment) error {
 	e.watch.StandStill(len(member.Partitions))
 	e.watch.Restoring()
-	looking, stop := context.WithCancel(ctx)
-	var beside sync.WaitGroup
-	defer beside.Wait()
+	beside, stop := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
 	defer stop()
-	beside.Go(func() { e.lookWhatWaits(looking, member) })
+	looks.Go(func() { e.lookWhatWaits(beside, member) })
 	tick := time.NewTicker(idle)
 	defer tick.Stop()
 	for {
@@ -43,24 +43,49 @@ func (e *Engine) standStill(ctx context.Context, member model.Assignment) error 
 	}
 }
 
-// lookWhatWaits keeps the lag of the partitions up to date. Troubles are told by whoever asks the brokers.
+// The name of what is in trouble while it is not known how much waits, and the operation that fails.
+const noteLag, looking = "lag", "look how much waits"
+
+// lookWhatWaits keeps the lag of the partitions up to date, whatever fails meanwhile: a pause may last for days.
 func (e *Engine) lookWhatWaits(ctx context.Context, member model.Assignment) {
 	source, replayed, _ := e.split(member.Partitions)
 	events := slices.Concat(source, replayed)
 	if len(events) == 0 {
 		return
 	}
-	at, err := e.standing(ctx, member)
-	for ; err == nil; err = utils.Sleep(ctx, waitingEvery) {
-		ends, err := e.ports.Ends(ctx, events)
-		if err != nil {
+	trouble := e.watch.Beside(noteLag, "cannot look how much waits, the lag may be old")
+	defer trouble.Abandoned(looking)
+	var at map[model.TopicPartition]model.Position
+	for {
+		var err error
+		if at == nil {
+			at, err = e.standing(ctx, member)
+		}
+		if err == nil {
+			err = e.tellWaiting(ctx, source, events, at)
+		}
+		switch {
+		case err == nil:
+			trouble.Recovered(looking)
+		case ctx.Err() == nil:
+			trouble.Retrying(looking, err)
+		}
+		if utils.Sleep(ctx, waitingEvery) != nil {
 			return
 		}
-		for tp, end := range ends {
-			e.watch.Metrics.Lag(tp, max(end-at[tp].Offset, 0))
-		}
-		e.watch.seen.survey(time.Now(), standing(source, at, ends))
 	}
+}
+
+func (e *Engine) tellWaiting(ctx context.Context, source, events []model.TopicPartition, at map[model.TopicPartition]model.Position) error {
+	ends, err := e.ports.Ends(ctx, events)
+	if err != nil {
+		return err
+	}
+	for tp, end := range ends {
+		e.watch.Metrics.Lag(tp, max(end-at[tp].Offset, 0))
+	}
+	e.watch.seen.survey(time.Now(), standing(source, at, ends))
+	return nil
 }
 
 // standing is where the partitions stand: where the last run has left them, or what the group has committed. The latter
@@ -70,5 +95,8 @@ func (e *Engine) standing(ctx context.Context, member model.Assignment) (map[mod
 		return e.left, nil
 	}
 	start, err := e.ports.Offsets.Start(ctx, member)
-	return start.Positions, err
+	if err != nil {
+		return nil, err
+	}
+	return start.Positions, nil
 }

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 	options := harness.Options{Target: target, Race: true, Secure: true, Set: []string{
 		"allow.everyone.if.no.acl.found=false",
 		"ssl.allow.dn.changes=true", "ssl.allow.san.changes=true", // the tests give the broker other certificates
+		"zookeeper.session.timeout.ms=18000", // of 3.9.2: no test waits for its end, and a busy machine is slow to start a broker
 	}}
 	os.Exit(harness.Run(m, options, func(s *harness.Suite) { suite = s }))
 }
