@@ -24,14 +24,14 @@ const (
 // reloading keeps reloads one behind the other, and remembers what came of the last file.
 type reloading struct {
 	turn       chan struct{} // has one element while nobody reloads
-	aggregates func()        // is called when there are some
+	aggregates func(bool)    // is told whether there are some
 
 	mu   sync.Mutex
 	seen string // hash of the content that was taken over or refused last
 }
 
 func newReloading() *reloading {
-	r := &reloading{turn: make(chan struct{}, 1), aggregates: func() {}}
+	r := &reloading{turn: make(chan struct{}, 1), aggregates: func(bool) {}}
 	r.turn <- struct{}{}
 	return r
 }
@@ -117,12 +117,11 @@ func (a *App) takeOver(ctx context.Context, before, next *loaded) error {
 		return err
 	}
 	topics := a.subscribed(next)
-	if _, ok := next.processor.Derived(); ok {
-		a.reloads.aggregates()
-	}
 	if err := a.engine.Take(ctx, next.processor, topics); err != nil {
 		return err
 	}
+	_, aggregates := next.processor.Derived()
+	a.reloads.aggregates(aggregates)
 	a.current.Store(next)
 	a.reloads.saw(next.hash)
 	a.metrics.Pipeline(next.spec.Name, next.hash)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,9 @@ func TestReloadBeginsAndEndsAggregates(t *testing.T) {
 	r.eventually("both merge", func() bool {
 		return one.sum("stream_engine_partials_total") > 0 && two.sum("stream_engine_partials_total") > 0
 	})
+	for _, e := range []*engine{one, two} {
+		r.eventually("a recorder that has found the new topic", e.hasInsights)
+	}
 	written := len(r.committed(insightsTopic))
 	for _, e := range []*engine{one, two} {
 		e.rewrite(plainPipeline)
@@ -105,4 +109,34 @@ func TestReloadBeginsAndEndsAggregates(t *testing.T) {
 	if now := len(r.committed(insightsTopic)); now != written {
 		t.Errorf("%d insights were written without aggregates", now-written)
 	}
+	for _, e := range []*engine{one, two} {
+		r.requireNothingOfWindows(e)
+	}
+}
+
+// requireNothingOfWindows holds that an instance tells nothing of windows as if there were some. What was recorded stays.
+func (r *rig) requireNothingOfWindows(e *engine) {
+	r.t.Helper()
+	for _, name := range []string{"windows_open", "groups", "window_watermark_seconds", "window_state_bytes", "source_idle"} {
+		if _, body := e.get("/metrics"); strings.Contains(body, "\nstream_engine_"+name+"{") {
+			r.t.Errorf("stream_engine_%s is still told", name)
+		}
+	}
+	r.eventually("a view without windows", func() bool {
+		v := e.app.View()
+		return len(v.Partitions().State) == 0 && v.Status().Restore == nil
+	})
+	r.eventually("a recorder that goes on with the dead letters", func() bool {
+		s := e.app.View().Status().Storage
+		return s != nil && s.OK && s.Behind != nil && *s.Behind == 0
+	})
+	if !e.hasInsights() {
+		r.t.Error("what was recorded is not told any more")
+	}
+}
+
+// hasInsights tells whether the API has some of the aggregate.
+func (e *engine) hasInsights() bool {
+	status, body := e.get("/api/v1/insights?aggregate=users")
+	return status == http.StatusOK && strings.Contains(body, `"aggregate":"users"`)
 }

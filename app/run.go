@@ -32,19 +32,27 @@ func run(ctx context.Context, p Process) error {
 		return err
 	}
 	limitMemory(a.log)
-	chosen := slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") })
-	if !chosen {
-		a.reloads.aggregates = func() { debug.SetGCPercent(windowsGC) }
+	if !slices.ContainsFunc(p.Environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") }) {
+		a.reloads.aggregates = collect
 	}
-	if _, ok := a.processor().Derived(); ok {
-		a.reloads.aggregates()
-	}
+	_, aggregates := a.processor().Derived()
+	a.reloads.aggregates(aggregates)
 	return errors.Join(a.Run(ctx), a.Close())
 }
 
-// windowsGC is GOGC of an engine with windows: their state is large and has no pointers, so that looking through it more
-// often costs little, while letting the heap grow to twice its size would cost as much memory as it takes.
-const windowsGC = 40
+// GOGC of an engine with windows, and of one without, which is Go's own. The state of windows is large and has no pointers,
+// so that looking through it more often costs little, while letting the heap grow to twice its size would cost as much memory
+// as it takes.
+const windowsGC, usualGC = 40, 100
+
+// collect has the garbage collector look as often as it should with aggregates, or without.
+func collect(aggregates bool) {
+	if aggregates {
+		debug.SetGCPercent(windowsGC)
+	} else {
+		debug.SetGCPercent(usualGC)
+	}
+}
 
 // Run works until ctx ends, then finishes what has begun within SHUTDOWN_TIMEOUT. It returns an error only when the
 // start fails for good, or when the end does not come in time.

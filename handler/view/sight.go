@@ -75,6 +75,9 @@ func (v *View) see(s *sight, all []model.InstanceStatus, partials string) {
 		s.away = v.seen.away
 	}
 	v.roster.look(s, all)
+	if partials == "" { // there are no aggregates any more: what was known of their partitions is of no use
+		clear(v.roster.state)
+	}
 	v.meter.add(now, &s.own)
 	v.partitions(s, v.counts[s.topic], v.counts[partials])
 	s.rates = v.sum(s)
