@@ -36,6 +36,16 @@ func newReloading() *reloading {
 	return r
 }
 
+// take waits for its turn. The caller ends it with release.
+func (r *reloading) take(ctx context.Context) (release func(), err error) {
+	select {
+	case <-r.turn:
+		return func() { r.turn <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, &model.Error{Class: model.Transient, Op: "reload the pipeline file", Err: errors.New("another reload is under way"), Hint: "try again"}
+	}
+}
+
 // saw remembers a content about which there is no more to say.
 func (r *reloading) saw(hash string) {
 	r.mu.Lock()
@@ -65,12 +75,11 @@ func (a *App) Reload(ctx context.Context) (model.Reloaded, error) {
 func (a *App) adopt(ctx context.Context, src []byte) (model.Reloaded, error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
-	select {
-	case <-a.reloads.turn:
-		defer func() { a.reloads.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return model.Reloaded{}, &model.Error{Class: model.Transient, Op: "reload the pipeline file", Err: errors.New("another reload is under way"), Hint: "try again"}
+	release, err := a.reloads.take(ctx)
+	if err != nil {
+		return model.Reloaded{}, err
 	}
+	defer release()
 	before := a.current.Load()
 	if before.text == string(src) {
 		a.reloads.saw(before.hash)

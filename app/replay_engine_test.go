@@ -310,19 +310,45 @@ func TestWithoutTheReplayTopicOnlyReplaysStandStill(t *testing.T) {
 	r.letters(2)
 }
 
-// Who may not see the replay topic works on, and says so.
+// Who may not see the replay topic works on, and says so; once it may be seen its letters are read, without a restart, whether
+// or not somebody asks for a replay meanwhile.
 func TestWithoutPermissionOnlyReplaysStandStill(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.with("output:\n", failing+"output:\n")
-	r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: replayTopic, Err: kerr.TopicAuthorizationFailed, Count: -1})
-	r.feed(60)
-	r.write(r.poison(event{User: "u3", N: 7, Kind: "bad"}))
-	e := r.start()
-	r.exactlyOnce()
-	r.eventually("readiness", e.ready)
-	if _, err := e.app.Replayer().Replay(t.Context(), model.ReplayRequest{IDs: idsOf(r.letters(1))}); model.ClassOf(err) != model.Unauthorized || !strings.Contains(err.Error(), "start this instance again") {
-		t.Error(err)
+	for name, asks := range map[string]bool{"and somebody asks": true, "and nobody asks": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.with("output:\n", failing+"output:\n")
+			denied := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: replayTopic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+			r.feed(60)
+			r.write(r.poison(event{User: "u3", N: 7, Kind: "bad"}))
+			e := r.start()
+			r.exactlyOnce()
+			r.eventually("readiness", e.ready)
+			noted := func() bool {
+				_, body := e.get("/readyz")
+				return strings.Contains(body, "dead letters cannot be replayed") && strings.Contains(body, replayTopic)
+			}
+			if !noted() {
+				t.Error("nobody is told")
+			}
+			ids := idsOf(r.letters(1))
+			if asks {
+				if _, err := e.app.Replayer().Replay(t.Context(), model.ReplayRequest{IDs: ids}); model.ClassOf(err) != model.Unauthorized || !strings.Contains(err.Error(), replayTopic) {
+					t.Error(err)
+				}
+			}
+			denied.Remove()
+			if !asks {
+				r.eventually("the end of the note", func() bool { return !noted() })
+			}
+			if done := e.replay(model.ReplayRequest{IDs: ids}); done.Count != 1 {
+				t.Errorf("%+v", done)
+			}
+			r.replayed()
+			r.letters(2)
+			r.eventually("readiness without a note", func() bool { return e.ready() && !noted() })
+		})
 	}
 }
 

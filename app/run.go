@@ -95,6 +95,7 @@ func (a *App) Run(ctx context.Context) error {
 	beside.Go(func() { a.report(besideCtx, reportEvery) })
 	beside.Go(func() { a.watchFile(besideCtx, lookAtFile) })
 	beside.Go(func() { a.record(besideCtx) })
+	beside.Go(func() { a.awaitReplays(besideCtx) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
 	}
