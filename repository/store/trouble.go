@@ -58,6 +58,9 @@ func (a address) advice(err error) string {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			return a.adviceForFile(sqlite3.SQLITE_READONLY)
 		}
+		if _, ok := errors.AsType[*fs.PathError](err); ok {
+			return a.adviceForFile(sqlite3.SQLITE_CANTOPEN)
+		}
 		return ""
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {

@@ -205,7 +205,7 @@ func TestAPathThatCannotBeIsNamed(t *testing.T) {
 	for _, path := range []string{"file/insights.db", "folder"} {
 		s, err := New(Config{URL: secret("sqlite:" + path), Dir: dir, Group: "g", Log: zerolog.Nop()})
 		must(t, err)
-		if err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, path)) {
+		if err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, path)) || !strings.Contains(err.Error(), "the directory has to exist") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -3,12 +3,8 @@ package integration
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,63 +17,10 @@ import (
 	"data-stream-engine/test/harness"
 )
 
-// server is a PostgreSQL of one test.
-type server struct {
-	t   *testing.T
-	env []string
-	URL string
-}
-
-// startPostgres starts one, or leaves the test out, aloud, where there is none; not where a target was asked for.
-func startPostgres(t *testing.T) *server {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "postgres") //nolint:usetesting // its user has to get there, and may not enter a directory of the test's
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
-	s := &server{t: t, env: append(os.Environ(), "POSTGRES_HOME="+dir, "POSTGRES_PORT="+port)}
-	out, err := s.script("start")
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 && os.Getenv("TEST_KAFKA_TARGET") == "" && os.Getenv("TEST_ALL") == "" {
-		t.Skip("NOT TESTED WITH POSTGRESQL: it is not installed")
-	}
-	if err != nil {
-		t.Fatal(err, out)
-	}
-	t.Cleanup(func() {
-		_, _ = s.script("stop")
-		_ = os.RemoveAll(dir)
-	})
-	s.URL = strings.TrimSpace(out)
-	return s
-}
-
-func (s *server) script(command string) (string, error) {
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), filepath.Join(suite.Root, "scripts", "postgres.sh"), command)
-	cmd.Env = s.env
-	out, err := cmd.Output()
-	return string(out), err
-}
-
-func (s *server) do(command string) {
-	s.t.Helper()
-	if out, err := s.script(command); err != nil {
-		s.t.Fatal(command, err, out)
-	}
-}
-
 // Two instances share a PostgreSQL, which is killed and away for a while, one of them is killed too, and a third one has a
 // file of its own. At the end both hold exactly what the topics say, and no instance was unready because of it.
 func TestTheStorageHoldsWhatTheTopicsSay(t *testing.T) {
-	postgres := startPostgres(t)
+	postgres := suite.StartPostgres(t)
 	file := filepath.Join(t.TempDir(), "own.db")
 	st := suite.NewStream(t, harness.Partitions(4, 3))
 	st.Aggregated(harness.TrafficPipeline, harness.Env{"EMIT_INTERVAL": "200ms", "IDLE_TIMEOUT": "5s"})
@@ -92,7 +35,7 @@ func TestTheStorageHoldsWhatTheTopicsSay(t *testing.T) {
 	stop := st.FeedTraffic(traffic, 500)
 	b.Says(t, soon, "recording insights")
 	time.Sleep(3 * time.Second)
-	postgres.do("kill9")
+	postgres.Do(t, "kill9")
 	harness.Until(t, soon, "the storage is named", func(ctx context.Context) error {
 		status, body, err := b.Get(ctx, "/readyz")
 		if err == nil && (status != http.StatusOK || !strings.Contains(body, `"name":"storage"`) || strings.Contains(body, "engine-secret")) {
@@ -102,7 +45,7 @@ func TestTheStorageHoldsWhatTheTopicsSay(t *testing.T) {
 	})
 	a.Kill()
 	time.Sleep(2 * time.Second)
-	postgres.do("up")
+	postgres.Do(t, "up")
 	a = st.Start("a", shared)
 	a.Says(t, late, "recording insights")
 	time.Sleep(3 * time.Second)
@@ -192,4 +135,36 @@ func header(r *kgo.Record, name string) (value string) {
 		}
 	}
 	return value
+}
+
+// A PostgreSQL that is away when the instances start keeps none of them from working; when it comes it is filled with all that
+// has happened before.
+func TestADatabaseThatComesLaterHoldsWhatTheTopicsSay(t *testing.T) {
+	postgres := suite.StartPostgres(t)
+	postgres.Do(t, "stop")
+	st := suite.NewStream(t, harness.Partitions(4, 3))
+	st.Aggregated(harness.TrafficPipeline, harness.Env{"EMIT_INTERVAL": "200ms", "IDLE_TIMEOUT": "2s"})
+	shared := harness.Env{"STORAGE_URL": postgres.URL}
+	all := []*harness.Instance{st.Start("a", shared), st.Start("b", shared)}
+	for _, i := range all {
+		i.AwaitReady(t, soon)
+	}
+	traffic := harness.NewTraffic(8, 4, time.Now)
+	traffic.LongestQuiet = time.Second
+	stop := st.FeedTraffic(traffic, 500)
+	time.Sleep(5 * time.Second)
+	stop()
+	st.AwaitDone(late)
+	for _, i := range all {
+		status, body, err := i.Get(t.Context(), "/readyz")
+		if err != nil || status != http.StatusOK || !strings.Contains(body, `"name":"storage"`) || !strings.Contains(body, "start PostgreSQL") || strings.Contains(body, "engine-secret") {
+			t.Errorf("/readyz answers %d: %s %v", status, body, err)
+		}
+	}
+	postgres.Do(t, "up")
+	db := openSQL(t, "pgx", postgres.URL)
+	harness.Until(t, late, "the database holds what the topics say", func(ctx context.Context) error { return sameAsTopics(ctx, st, db) })
+	for _, i := range all {
+		i.Stop(t)
+	}
 }
