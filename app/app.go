@@ -51,7 +51,7 @@ type App struct {
 	member   *group.Member
 	storing  storing
 	replayer *replay.Replayer
-	replays  cluster // as cluster; what is wrong with the replay topic is no trouble of the stream's
+	replays  cluster     // as cluster; what is wrong with the replay topic is no trouble of the stream's
 	noReplay atomic.Bool // we may not see the replay topic, and have not subscribed to it
 	cleanups cleanups
 }
