@@ -15,7 +15,7 @@ const (
 )
 
 // live makes what all open pages show: one frame a second, whose bytes they share, and only while somebody listens. A
-// newcomer first gets an opening, with what changes seldom; newcomers of the same second share that too.
+// newcomer first gets an opening, with what changes seldom; newcomers between two frames share that too.
 type live struct {
 	api *API
 

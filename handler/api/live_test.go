@@ -108,6 +108,30 @@ func TestStreamBeginsWithEverythingAndGoesOnWithWhatChanges(t *testing.T) {
 	})
 }
 
+// What a frame has told is in the opening of whoever comes after it: it is not told again.
+func TestNewcomerSeesThePipelineThatAFrameHasTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "")
+		one := r.open(nil)
+		time.Sleep(1500 * time.Millisecond)
+		two := r.open(nil) // what is made for it now is old at the frame
+		synctest.Wait()
+		r.mu.Lock()
+		r.loaded, r.file = time.Now(), "another"
+		r.mu.Unlock()
+		time.Sleep(700 * time.Millisecond)
+		late := r.open(nil)
+		time.Sleep(3 * time.Second)
+		for name, page := range map[string]*tab{"first": one, "second": two, "late": late} {
+			page.cancel()
+			<-page.done
+			if !strings.Contains(page.text.String(), "another") {
+				t.Errorf("the %s page has an old pipeline", name)
+			}
+		}
+	})
+}
+
 func TestNothingIsMadeWhileNobodyListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, "")

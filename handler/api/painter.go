@@ -17,8 +17,7 @@ type painter struct {
 	last     lists // what frames have shown already
 	marks    []model.Mark
 	loaded   time.Time // the pipeline that they have shown
-	opened   time.Time // when the opening was made
-	openings []byte
+	openings []byte    // nil: not made since the last frame
 }
 
 // history is what flowed in the last minutes.
@@ -36,6 +35,7 @@ func newPainter(a *API, current func() lists) *painter {
 
 // frame is what changes each second, and of the rest what has changed.
 func (p *painter) frame() []byte {
+	p.openings = nil // what is told now would be missing in it, and is not told again
 	var b bytes.Buffer
 	if _, _, _, at := p.api.Pipelines.Loaded(); !at.Equal(p.loaded) {
 		p.loaded = at
@@ -62,7 +62,7 @@ func (p *painter) frame() []byte {
 // opening is everything, for a page that has nothing yet. The lists in it are those of the last frame: what is newer comes
 // with the next one to everybody.
 func (p *painter) opening() []byte {
-	if p.openings != nil && time.Since(p.opened) < liveEvery {
+	if p.openings != nil {
 		return p.openings
 	}
 	var b bytes.Buffer
@@ -84,7 +84,7 @@ func (p *painter) opening() []byte {
 	if p.last.deadLetters != nil {
 		raw(&b, "dead_letters", p.last.deadLetters)
 	}
-	p.opened, p.openings = time.Now(), b.Bytes()
+	p.openings = b.Bytes()
 	return p.openings
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -28,6 +29,7 @@ type parts struct {
 	spec      *model.Pipeline
 	processor *service.Processor
 	loaded    time.Time
+	file      string // another text of the pipeline than pipelineText
 	version   uint64
 	message   *model.Message
 	letter    model.DeadLetter
@@ -191,7 +193,11 @@ func (v pictures) Status() view.Status {
 	v.p.pictures++
 	return view.Status{Level: model.LevelOK, Title: "Healthy", Waiting: []view.Waiting{}, Instances: []view.Instance{}}
 }
-func (v pictures) Pipeline() view.Pipeline     { return view.Pipeline{Name: "test", Text: pipelineText} }
+func (v pictures) Pipeline() view.Pipeline {
+	v.p.mu.Lock()
+	defer v.p.mu.Unlock()
+	return view.Pipeline{Name: "test", Text: cmp.Or(v.p.file, pipelineText)}
+}
 func (v pictures) Partitions() view.Partitions { return view.Partitions{} }
 func (v pictures) Rates() model.Point          { return model.Point{At: time.Now().UnixMilli()} }
 func (v pictures) History() (points []model.Point, marks []model.Mark) {
