@@ -94,13 +94,16 @@ func starting(cfg *Config, s *sight, _ bool) (f finding, ok bool) {
 	return f, true
 }
 
-// topicGone is when the source topic was deleted.
-func topicGone(_ *Config, s *sight, _ bool) (f finding, ok bool) {
-	if !s.gone || s.own.Generations == 0 {
+// topicGone is when the source topic was deleted, or that of the partials.
+func topicGone(cfg *Config, s *sight, _ bool) (f finding, ok bool) {
+	if s.gone == "" || s.own.Generations == 0 {
 		return f, false
 	}
 	f.level, f.title = model.LevelBad, "Topic gone"
-	f.reason = fmt.Sprintf("The topic %s does not exist any more. Create it again; what comes then is read from its beginning.", s.topic)
+	f.reason = fmt.Sprintf("The topic %s does not exist any more. Create it again; what comes then is read from its beginning.", s.gone)
+	if s.gone != s.topic {
+		f.reason = fmt.Sprintf("The topic %s does not exist any more. Create it again with as many partitions as %s-changelog has; windows lack what was in it and not merged yet.", s.gone, plain(cfg.Group))
+	}
 	return f, true
 }
 

@@ -60,6 +60,10 @@ func scenes() []scene {
 			r.counts = nil
 			_ = r.countOnce(context.Background())
 		}},
+		{"the topic of the partials is gone", func(r *rig) {
+			r.countErr = &model.Error{Op: "find topic", Subject: "user-login-partials", Code: unknownTopic, Err: errors.New("Unknown Topic Or Partition (code 3)")}
+			_ = r.countOnce(context.Background())
+		}},
 		{"stopping", func(r *rig) { r.observed.Phase = handler.StateStopping }},
 		{"windows cannot be restored", func(r *rig) {
 			r.observed.Restore = handler.RestoreState{Partitions: 2, Done: 0.1, Since: r.now, Err: "restore user-login-changelog: the changelog ends before the merge commit that the group's offset names"}

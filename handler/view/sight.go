@@ -15,7 +15,7 @@ type sight struct {
 	at       time.Time
 	own      handler.Observed
 	away     time.Time // since when the brokers do not do what this instance asks; zero: they do
-	gone     bool      // the source topic
+	gone     string    // a topic that does not exist any more; empty: none
 	paused   *model.Pause
 	storage  *Storage
 	others   []model.InstanceStatus // that are alive

@@ -50,7 +50,7 @@ type View struct {
 	news    news
 	judge   judge
 	counts  map[string]int32 // of partitions, by topic
-	gone    bool             // the source topic
+	gone    string           // a topic that does not exist any more; empty: none
 	seen    sight            // at the last tick
 	verdict verdict
 
@@ -119,7 +119,12 @@ func (v *View) countOnce(ctx context.Context) error {
 	failed, known := errors.AsType[*model.Error](err)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.gone = err == nil && counts[topics[0]] == 0 || known && failed.Code == unknownTopic
+	switch v.gone = ""; {
+	case known && failed.Code == unknownTopic:
+		v.gone = failed.Subject
+	case err == nil && counts[topics[0]] == 0:
+		v.gone = topics[0]
+	}
 	if err == nil {
 		v.counts = counts
 	}
