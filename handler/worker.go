@@ -104,11 +104,11 @@ func (w *worker) chunk(p *reading, s *share, begin func() error) {
 	w.did.result.Add(result)
 	if result.Consumed > 0 {
 		p.events, p.read = true, p.read+result.Consumed
-		w.did.spans = append(w.did.spans, span{next.oldest, max(next.last, next.oldest), result.Consumed})
 	}
 	w.did.bytes += s.bytes - next.room
-	if !p.again {
+	if result.Consumed > 0 && !p.again {
 		w.did.oldest = older(w.did.oldest, next.oldest)
+		w.did.spans = append(w.did.spans, span{next.oldest, max(next.last, next.oldest), result.Consumed})
 	}
 	w.did.err = next.err
 	s.records, s.bytes = s.records-result.Consumed, next.room

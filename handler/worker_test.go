@@ -164,6 +164,26 @@ func TestBadBatchBesideGoodOnesIsOneDeadLetter(t *testing.T) {
 	}
 }
 
+// A replayed event is as old as its dead letter, which says nothing of how long events take now.
+func TestReplayedEventsAreInNoLatency(t *testing.T) {
+	for _, c := range []struct {
+		topic string
+		want  float64
+	}{{"in", 10}, {processorOf(t, rigPipeline).ReplayTopic(), 0}} {
+		s := &script{t: t, weight: 10}
+		f := s.add(1000, map[int32]int{0: 10}, map[int32]int64{0: 0}, login)
+		f.Parts[0].Topic = c.topic
+		s.play(Config{Workers: 1, CommitMaxRecords: 1 << 30, CommitMaxBytes: 1 << 20})
+		events := 0.0
+		for _, l := range s.watch.Observed().Latency {
+			events += l.Events
+		}
+		if events != c.want || len(s.commits) != 1 {
+			t.Errorf("%s: %v events, not %v, in %d commits", c.topic, events, c.want, len(s.commits))
+		}
+	}
+}
+
 func TestFetchWithoutMessagesForUsOpensNoTransaction(t *testing.T) {
 	s := &script{t: t, weight: 10}
 	next := map[int32]int64{0: 0, 1: 0}
