@@ -8,7 +8,8 @@ import (
 	"data-stream-engine/model"
 )
 
-// Tracer tells the operator's tracing of each batch once it is known what became of it. It must not wait for anybody.
+// Tracer tells the operator's tracing of each batch once it is known what became of it. It must not wait for anybody:
+// whoever works on the batch still waits for it.
 type Tracer interface {
 	Trace(t *BatchTrace)
 }
@@ -168,9 +169,9 @@ func (t *traces) end(b *BatchTrace, outcome string, err error) {
 	if i < 0 {
 		return
 	}
-	b.mu.Lock()
+	b.mu.Lock() // a run goes on with a batch that has failed until it hears of that
+	defer b.mu.Unlock()
 	b.Ended, b.Outcome, b.Err = time.Now(), outcome, err
-	b.mu.Unlock()
 	t.tracer.Trace(b)
 }
 

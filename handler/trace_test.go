@@ -16,9 +16,14 @@ import (
 type told struct {
 	mu      sync.Mutex
 	batches []*BatchTrace
+	open    bool // somebody could have changed a batch that was told
 }
 
 func (o *told) Trace(b *BatchTrace) {
+	if b.mu.TryLock() {
+		o.open = true
+		b.mu.Unlock()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.batches = append(o.batches, b)
@@ -114,6 +119,9 @@ func TestFailedAndAbandonedBatchesAreTraced(t *testing.T) {
 	}
 	if len(s.commits) != 1 {
 		t.Errorf("%d commits", len(s.commits))
+	}
+	if tracer.open {
+		t.Error("the run can change a batch while the tracer reads it")
 	}
 }
 
