@@ -161,5 +161,11 @@ func TestTroubleBesideTheStreamIsANoteAndEnds(t *testing.T) {
 		if len(w.Readiness.Report().Notes) != 0 || strings.Count(log.String(), "works again") != 2 {
 			t.Errorf("after the end: %s", log.String())
 		}
+		log.Reset()
+		b.Retrying("read", &model.Error{Class: model.Unauthorized, Op: "read"})
+		b.Abandoned("read")
+		if len(w.Readiness.Report().Notes) != 0 || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("after it was given up: %v %s", w.Readiness.Report().Notes, log.String())
+		}
 	})
 }

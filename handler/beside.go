@@ -31,10 +31,10 @@ func (b *Beside) Retrying(op string, err error) {
 	t := b.troubles.failed(op, now)
 	times, since := t.times, now.Sub(t.since)
 	lasting, tell := t.judge(err, now)
-	b.mu.Unlock()
 	if lasting {
 		b.watch.Readiness.Note(b.note, b.what+": "+err.Error())
 	}
+	b.mu.Unlock()
 	if tell {
 		b.watch.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Stringer("for", since.Round(time.Millisecond)).Msg(b.what + ", trying again")
 	}
@@ -45,20 +45,24 @@ func (b *Beside) Pausing(string, time.Duration) {}
 
 // Recovered says that an operation works; nothing need have failed before.
 func (b *Beside) Recovered(op string) {
-	b.mu.Lock()
-	t, left := b.troubles.over(op)
-	b.mu.Unlock()
-	if t == nil {
-		return
-	}
-	t.toldOver(&b.watch.log, op)
-	if left == 0 {
-		b.watch.Readiness.ClearNote(b.note)
+	if t := b.over(op); t != nil {
+		t.toldOver(&b.watch.log, op)
 	}
 }
 
-// Abandoned says that an operation is not tried any more.
-func (b *Beside) Abandoned(op string) { b.Recovered(op) }
+// Abandoned says that an operation is not tried any more, which does not mean that it works.
+func (b *Beside) Abandoned(op string) { b.over(op) }
+
+// over forgets an operation, and the note with the last one. nil: it had not failed.
+func (b *Beside) over(op string) *trouble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, left := b.troubles.over(op)
+	if t != nil && left == 0 {
+		b.watch.Readiness.ClearNote(b.note)
+	}
+	return t
+}
 
 // Lost says that records are gone: what is beside the stream reads what there is.
 func (b *Beside) Lost(model.TopicPartition, int64, int64) {}

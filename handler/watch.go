@@ -27,7 +27,7 @@ type Watch struct {
 	seen      *observer
 	traces    *traces // nil: nobody traces
 
-	mu       sync.Mutex
+	mu       sync.Mutex // also held while readiness follows troubles: the later one of two is to have the last word
 	troubles troubles
 	working  bool   // messages are being read
 	state    string // see the states in pausewatch.go
@@ -59,10 +59,10 @@ func (w *Watch) Retrying(op string, err error) {
 	since, times := now.Sub(t.since), t.times
 	err = w.told(err, since)
 	lasting, tell := t.judge(err, now)
-	w.mu.Unlock()
 	if lasting {
 		w.Readiness.Set(ConditionBroker, err.Error())
 	}
+	w.mu.Unlock()
 	if tell {
 		w.log.Warn().Str("operation", op).Err(err).Int("attempt", times).Stringer("for", since.Round(time.Millisecond)).Msg("failed, trying again")
 	}
@@ -81,13 +81,12 @@ func (w *Watch) Pausing(op string, pause time.Duration) {
 func (w *Watch) Recovered(op string) {
 	w.mu.Lock()
 	t, left := w.troubles.over(op)
-	w.mu.Unlock()
-	if t == nil {
-		return
-	}
-	t.toldOver(&w.log, op)
-	if left == 0 {
+	if t != nil && left == 0 {
 		w.Readiness.Clear(ConditionBroker)
+	}
+	w.mu.Unlock()
+	if t != nil {
+		t.toldOver(&w.log, op)
 	}
 }
 
@@ -110,7 +109,11 @@ func (w *Watch) Lost(tp model.TopicPartition, from, to int64) {
 // Failing says that nothing goes on, because of an error that the engine cannot mend by itself.
 func (w *Watch) Failing(err error) (op string) {
 	op = w.GivenUp(err)
-	w.Readiness.Set(ConditionBroker, err.Error())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.troubles[op] != nil {
+		w.Readiness.Set(ConditionBroker, err.Error())
+	}
 	return op
 }
 
@@ -168,9 +171,8 @@ func (w *Watch) settled(but ...string) {
 // wellIfAll says that the broker is well when nothing is in trouble.
 func (w *Watch) wellIfAll() {
 	w.mu.Lock()
-	left := len(w.troubles)
-	w.mu.Unlock()
-	if left == 0 {
+	defer w.mu.Unlock()
+	if len(w.troubles) == 0 {
 		w.Readiness.Clear(ConditionBroker)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,29 @@ var (
 	passing  = &model.Error{Class: model.Transient, Op: "reach", Subject: "broker", Err: errors.New("refused")}
 	aclError = &model.Error{Class: model.Unauthorized, Op: "produce to", Subject: "out", Err: errors.New("denied"), Hint: "an ACL is missing"}
 )
+
+// meeting is an error during whose telling something else happens.
+type meeting struct {
+	once sync.Once
+	meet func()
+}
+
+func (m *meeting) Error() string {
+	m.once.Do(m.meet)
+	return "away"
+}
+
+func TestReadinessFollowsTheLastWord(t *testing.T) {
+	w := newWatched(t)
+	w.Working(1)
+	var other sync.WaitGroup
+	w.Retrying("fetch", &model.Error{Class: model.Unauthorized, Err: &meeting{meet: func() {
+		other.Go(func() { w.Recovered("fetch") })
+		time.Sleep(50 * time.Millisecond) // in which it would be over before the trouble is told
+	}}})
+	other.Wait()
+	w.requireReady(true)
+}
 
 func TestTroubleThatPassesInAMomentIsNotWorthAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
