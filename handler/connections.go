@@ -2,18 +2,24 @@ package handler
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 )
 
-// atMost is a listener that has at most n connections open at a time and closes what comes beyond them at once: whoever
-// watches sees that, while one that is left to wait looks like a service that hangs.
-func atMost(l net.Listener, n int) net.Listener {
-	return &boundedListener{Listener: l, places: make(chan struct{}, n)}
+// atMost is a listener that has at most n connections open at a time, of one peer at most each, and closes what comes beyond
+// them at once: whoever watches sees that, while one that is left to wait looks like a service that hangs. This machine
+// itself may take all of them: a proxy or a probe there asks for others.
+func atMost(l net.Listener, n, each int) net.Listener {
+	return &boundedListener{Listener: l, most: n, each: each, peers: map[netip.Addr]int{}}
 }
 
 type boundedListener struct {
 	net.Listener
-	places chan struct{}
+	most, each int
+
+	mu    sync.Mutex
+	open  int
+	peers map[netip.Addr]int // of which so many
 }
 
 func (l *boundedListener) Accept() (net.Conn, error) {
@@ -22,12 +28,32 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case l.places <- struct{}{}:
-			return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
-		default:
-			_ = conn.Close()
+		from, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+		peer := from.Addr().Unmap()
+		if l.enter(peer) {
+			return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { l.leave(peer) })}, nil
 		}
+		_ = conn.Close()
+	}
+}
+
+func (l *boundedListener) enter(peer netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open >= l.most || l.peers[peer] >= l.each && !peer.IsLoopback() {
+		return false
+	}
+	l.open++
+	l.peers[peer]++
+	return true
+}
+
+func (l *boundedListener) leave(peer netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	if l.peers[peer]--; l.peers[peer] == 0 {
+		delete(l.peers, peer)
 	}
 }
 

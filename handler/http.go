@@ -28,6 +28,8 @@ const (
 	maxBody = 1 << 20
 	// maxConnections bounds how many peers are served at a time, so that they never take the files that Kafka needs.
 	maxConnections = 1024
+	// maxOfPeer is how many of them one address may take, so that a probe finds a place beside it. A proxy is one address.
+	maxOfPeer = maxConnections / 2
 	// certificateEvery is how often the certificate's files are looked at.
 	certificateEvery = 10 * time.Second
 	// apiPrefix is where the API is mounted: no page of another origin reads there.
@@ -72,7 +74,7 @@ func NewHTTP(ctx context.Context, c HTTPConfig) (*HTTP, error) {
 		return nil, &model.Error{Class: model.Misconfigured, Op: "listen on HTTP_ADDR", Subject: c.Addr, Err: err,
 			Hint: "set HTTP_ADDR to an address of this machine with a free port, for example 127.0.0.1:0"}
 	}
-	h := &HTTP{config: c, listener: atMost(listener, maxConnections), mux: http.NewServeMux(), root: http.HandlerFunc(nothing)}
+	h := &HTTP{config: c, listener: atMost(listener, maxConnections, maxOfPeer), mux: http.NewServeMux(), root: http.HandlerFunc(nothing)}
 	h.beside, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.server = &http.Server{
 		Handler:           h.handler(),

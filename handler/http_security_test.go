@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,7 +149,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := atMost(inner, 2)
+	l := atMost(inner, 2, 1) // of which this machine may take all
 	defer l.Close()
 	accepted := make(chan net.Conn, 10)
 	go func() {
@@ -183,6 +184,28 @@ func TestConnectionsAreBounded(t *testing.T) {
 	four := dial()
 	defer four.Close()
 	(<-accepted).Close()
+}
+
+func TestNoPeerTakesAllConnections(t *testing.T) {
+	l, _ := atMost(nil, 3, 2).(*boundedListener)
+	a, b := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("10.1.2.4")
+	if !l.enter(a) || !l.enter(a) || l.enter(a) || !l.enter(b) || l.enter(b) {
+		t.Errorf("%d connections of %v", l.open, l.peers)
+	}
+	l.leave(b)
+	if l.enter(a) {
+		t.Error("one peer has all places")
+	}
+	l.leave(a)
+	if !l.enter(a) || !l.enter(b) {
+		t.Error("a place that was left is not free")
+	}
+	l.leave(a)
+	l.leave(a)
+	l.leave(b)
+	if l.open != 0 || len(l.peers) != 0 {
+		t.Errorf("when all have gone: %d of %v", l.open, l.peers)
+	}
 }
 
 func TestProfilesAreForThisMachineOnly(t *testing.T) {
