@@ -175,6 +175,9 @@ func (c *Control) see(m *model.Message, written bool) {
 	if kind, err := into.take(m, arrived); err != nil {
 		c.warn(kind, m, err)
 	}
+	if written && c.reading != c.known { // or it would not hold between the end of that reading and its own turn
+		_, _ = c.reading.take(m, arrived) // it is one of ours
+	}
 	if into == c.known && before != into.pause {
 		c.changed()
 	}

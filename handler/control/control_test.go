@@ -1,10 +1,13 @@
 package control
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"data-stream-engine/model"
 )
@@ -83,6 +86,22 @@ func TestLaterWordOfAnotherInstanceIsNotOverwrittenByAnOwnOlderOne(t *testing.T)
 	}
 	if s.pause != nil {
 		t.Error("an older record won")
+	}
+}
+
+// The topic is read anew, from its beginning to where it ended when that began: what was written since then comes later.
+func TestPauseThatIsConfirmedWhileTheTopicIsReadAnewHolds(t *testing.T) {
+	on := newTopic()
+	m := &member{t: t, log: &bytes.Buffer{}}
+	m.Control = New(Config{Topic: on, Name: "g-control", Observer: m, Log: zerolog.Nop(), Own: m.own, OnPause: func(p *model.Pause) { m.heard = append(m.heard, p) }})
+	m.reached()
+	m.reading = newState()
+	if _, err := m.Pause(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	m.reached()
+	if m.Paused() == nil || len(m.heard) != 1 {
+		t.Errorf("paused: %v, heard %v", m.Paused(), m.heard)
 	}
 }
 
@@ -207,6 +226,12 @@ func TestLongReasonsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := join(t, newTopic(), "a")
 		<-a.Read()
+		if p, err := a.Pause(t.Context(), strings.Repeat("\U0001F310", 500)); err != nil || len(p.Reason) != 2000 {
+			t.Errorf("what the API takes: %v", err)
+		}
+		if err := a.Resume(t.Context()); err != nil {
+			t.Error(err)
+		}
 		if _, err := a.Pause(t.Context(), strings.Repeat("r", mostReason+1)); err == nil || model.ClassOf(err) != model.Rejected || a.Paused() != nil {
 			t.Errorf("got %v", err)
 		}

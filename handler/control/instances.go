@@ -39,11 +39,12 @@ func (c *Control) Instances() []model.InstanceStatus {
 // name is this instance's.
 func (c *Control) name() string {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.own.Instance == "" {
-		return c.cfg.Own().Instance
+	name := c.own.Instance
+	c.mu.Unlock()
+	if name == "" { // nothing was told yet; outside the lock, since whoever is asked may ask for Paused
+		name = c.cfg.Own().Instance
 	}
-	return c.own.Instance
+	return name
 }
 
 // tell writes the status of this instance every few seconds, and at once when others should know, until ctx ends. From time

@@ -18,7 +18,7 @@ const (
 )
 
 const (
-	mostReason    = 1000 // bytes
+	mostReason    = 2000 // bytes: the API takes 500 characters, of four bytes at most
 	mostName      = 300  // bytes of an instance's name
 	mostInstances = 1000 // that are remembered
 )
