@@ -1,8 +1,10 @@
 package guard
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,10 +14,12 @@ const (
 	longestWait    = time.Minute      // after each further one: 1 s, 2 s, 4 s ... up to this
 	attemptsForget = 10 * time.Minute // after so long without a wrong one all is as before
 	maxPeers       = 4096             // addresses that are told apart; the rest waits together
+	maxKnown       = 8                // wrong tokens of an address that are known again
 )
 
-// attempts bounds how fast a token can be guessed, for each address by itself: nobody can keep the others out by being
-// wrong. The zero value is ready to use.
+// attempts bounds how fast a token can be guessed, for each address by itself: by being wrong one keeps out nobody but those
+// with the same address, as all have behind a proxy. So a wrong token that comes again and again, such as the old one of a
+// job that nobody has told of the new one, counts once: that is no guessing. The zero value is ready to use.
 type attempts struct {
 	mu    sync.Mutex
 	peers map[netip.Prefix]*failures
@@ -24,12 +28,13 @@ type attempts struct {
 type failures struct {
 	count int
 	last  time.Time
-	next  time.Time // before that nothing is looked at
+	next  time.Time           // before that nothing is looked at
+	known [][sha256.Size]byte // the last wrong tokens, as their hashes
 }
 
-// try asks right, unless the sender has to wait. It is asked under the lock, so that many tries at once are no way around
+// try asks whether a token, given by its hash, is right, unless the sender has to wait. It is asked under the lock, so that many tries at once are no way around
 // the waiting. Whoever is on this machine never waits: an operator there has to get in.
-func (a *attempts) try(r *http.Request, right func() bool) (ok bool, wait time.Duration) {
+func (a *attempts) try(r *http.Request, given [sha256.Size]byte, right func() bool) (ok bool, wait time.Duration) {
 	if Local(r) {
 		return right(), 0
 	}
@@ -52,6 +57,10 @@ func (a *attempts) try(r *http.Request, right func() bool) (ok bool, wait time.D
 		f = &failures{}
 		a.peers[key] = f
 	}
+	if slices.Contains(f.known, given) {
+		return false, 0
+	}
+	f.known = append(f.known[max(0, len(f.known)-maxKnown+1):], given)
 	f.count++
 	f.last = now
 	if over := f.count - freeAttempts; over >= 0 {

@@ -130,7 +130,7 @@ func beyond(n Need) *Denied {
 		what = "the content of events is shown"
 	}
 	return &Denied{Status: http.StatusForbidden, Title: "Needs the token",
-		Detail: what + " only with HTTP_TOKEN, or on the machine itself: from a loopback address, without Forwarded or X-Forwarded headers, under localhost, 127.0.0.1 or [::1]"}
+		Detail: what + " only with HTTP_TOKEN, or on the machine itself: from a loopback address, without a header of a proxy (Forwarded, X-Forwarded-*, X-Real-IP, Via), under localhost, 127.0.0.1 or [::1]"}
 }
 
 func bearer(header string) (string, bool) {
@@ -141,7 +141,7 @@ func bearer(header string) (string, bool) {
 // try compares a token, unless its sender has been wrong too often.
 func (g *Guard) try(r *http.Request, token string) *Denied {
 	given := sha256.Sum256([]byte(token))
-	right, wait := g.attempts.try(r, func() bool { return subtle.ConstantTimeCompare(given[:], g.token[:]) == 1 })
+	right, wait := g.attempts.try(r, given, func() bool { return subtle.ConstantTimeCompare(given[:], g.token[:]) == 1 })
 	switch {
 	case right:
 		return nil

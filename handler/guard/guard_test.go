@@ -170,12 +170,49 @@ func TestLogOutEndsTheSessionNotOnlyTheCookie(t *testing.T) {
 	r.AddCookie(w.Result().Cookies()[0])
 	w = httptest.NewRecorder()
 	g.LogOut(w, r)
-	if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge >= 0 || c[0].Value != "" {
+	if c := w.Result().Cookies(); len(c) != 2 || c[0].MaxAge >= 0 || c[0].Value != "" || c[1].MaxAge >= 0 || c[1].Value != "" || c[0].Name == c[1].Name {
 		t.Errorf("%v", c)
 	}
 	if _, err := g.Check(r, Access); status(err) != 401 {
 		t.Errorf("the old cookie: %v", err)
 	}
+}
+
+// A browser has two cookies for a host that it has visited with TLS and without.
+func TestOneGoodSessionIsEnoughAndLogOutEndsBoth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guarded(t, token)
+		both := from("10.1.2.3:5000", "engine.example")
+		for _, scheme := range []string{"https", "http"} {
+			w := httptest.NewRecorder()
+			if err := g.LogIn(w, from("10.1.2.3:5000", "engine.example", "X-Forwarded-Proto", scheme), token); err != nil {
+				t.Fatal(err)
+			}
+			both.AddCookie(w.Result().Cookies()[0])
+			time.Sleep(sessionLength / 2)
+		}
+		if len(both.Cookies()) != 2 {
+			t.Fatal(both.Cookies())
+		}
+		if _, err := g.Check(both, Access); err != nil {
+			t.Errorf("the first one is over, the second is not: %v", err)
+		}
+		w := httptest.NewRecorder()
+		_ = g.LogIn(w, both, token)
+		third := from("10.1.2.3:5000", "engine.example")
+		third.AddCookie(w.Result().Cookies()[0])
+		g.LogOut(httptest.NewRecorder(), both)
+		for _, c := range both.Cookies() {
+			one := from("10.1.2.3:5000", "engine.example")
+			one.AddCookie(c)
+			if _, err := g.Check(one, Access); status(err) != 401 {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+		if _, err := g.Check(third, Access); err != nil {
+			t.Errorf("another session of the same browser: %v", err)
+		}
+	})
 }
 
 func TestRevokedSessionsAreBounded(t *testing.T) {
@@ -187,8 +224,8 @@ func TestRevokedSessionsAreBounded(t *testing.T) {
 		full := len(g.sessions.revoked) >= maxRevoked
 		g.sessions.mu.Unlock()
 		if !full { // going through all of them each time would take long
-			id, end, _ := g.sessions.read(r)
-			g.sessions.revoked[id] = end
+			one := g.sessions.read(r)[0]
+			g.sessions.revoked[one.id] = one.end
 			continue
 		}
 		g.LogOut(httptest.NewRecorder(), r)
@@ -236,10 +273,14 @@ func TestThereIsNothingToLogInToWithoutAToken(t *testing.T) {
 func TestGuessingIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := guarded(t, token)
-		wrong := from("10.1.2.3:5000", "engine.example", "Authorization", "Bearer wrong")
+		guess := 0
+		wrong := func() *http.Request {
+			guess++
+			return from("10.1.2.3:5000", "engine.example", "Authorization", "Bearer wrong "+strconv.Itoa(guess))
+		}
 		right := from("10.1.2.3:6000", "engine.example", "Authorization", "Bearer "+token)
 		for i := range freeAttempts {
-			if _, err := g.Check(wrong, Access); status(err) != 401 {
+			if _, err := g.Check(wrong(), Access); status(err) != 401 {
 				t.Fatalf("attempt %d: %v", i, err)
 			}
 		}
@@ -252,7 +293,7 @@ func TestGuessingIsSlow(t *testing.T) {
 			}
 			waits = append(waits, d.RetryAfter.String())
 			time.Sleep(d.RetryAfter)
-			if _, err := g.Check(wrong, Access); status(err) != 401 {
+			if _, err := g.Check(wrong(), Access); status(err) != 401 {
 				t.Fatalf("after %v: %v", waits, err)
 			}
 		}
@@ -273,20 +314,48 @@ func TestGuessingIsSlow(t *testing.T) {
 		}
 		time.Sleep(attemptsForget + time.Second)
 		for range freeAttempts {
-			if _, err := g.Check(wrong, Access); status(err) != 401 {
+			if _, err := g.Check(wrong(), Access); status(err) != 401 {
 				t.Errorf("after a long time: %v", err)
 			}
 		}
 	})
 }
 
+// A job with an old token keeps nobody out who comes through the same proxy, and forgetting is not put off by it.
+func TestTheSameWrongTokenAgainIsNoGuess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guarded(t, token)
+		ask := func(token string) int {
+			_, err := g.Check(from("10.1.2.3:5000", "engine.example", "Authorization", "Bearer "+token), Access)
+			return status(err)
+		}
+		for range 10 * freeAttempts {
+			for i := range maxKnown {
+				if got := ask("old " + strconv.Itoa(i)); got != 401 {
+					t.Fatal(got)
+				}
+			}
+			if got := ask(token); got != 200 {
+				t.Fatalf("the right one: %d", got)
+			}
+		}
+		for i := range freeAttempts - maxKnown {
+			_ = ask("guess " + strconv.Itoa(i))
+		}
+		if got := ask(token); got != 429 {
+			t.Errorf("after as many guesses as are free: %d", got)
+		}
+	})
+}
+
 func TestNobodyOnThisMachineWaitsForOthersOrThemselves(t *testing.T) {
 	g := guarded(t, token)
-	for range 10 * freeAttempts {
-		if _, err := g.Check(from("127.0.0.1:5000", "localhost", "Authorization", "Bearer wrong"), Access); status(err) != 401 {
+	for i := range 10 * freeAttempts {
+		wrong := "Bearer wrong " + strconv.Itoa(i)
+		if _, err := g.Check(from("127.0.0.1:5000", "localhost", "Authorization", wrong), Access); status(err) != 401 {
 			t.Fatal(err)
 		}
-		_, _ = g.Check(from("127.0.0.1:5000", "localhost", "Authorization", "Bearer wrong", "X-Forwarded-For", "1.2.3.4"), Access)
+		_, _ = g.Check(from("127.0.0.1:5000", "localhost", "Authorization", wrong, "X-Forwarded-For", "1.2.3.4"), Access)
 	}
 	if _, err := g.Check(from("127.0.0.1:5000", "localhost", "Authorization", "Bearer "+token), Change); err != nil {
 		t.Error(err)
@@ -308,7 +377,7 @@ func TestGuessersAreToldApartInBoundedMemory(t *testing.T) {
 	// An IPv6 host has a /64 of addresses.
 	g = guarded(t, token)
 	for i := range freeAttempts {
-		_, _ = g.Check(from("[2001:db8::"+strconv.Itoa(i+1)+"]:1", "engine.example", "Authorization", "Bearer wrong"), Access)
+		_, _ = g.Check(from("[2001:db8::"+strconv.Itoa(i+1)+"]:1", "engine.example", "Authorization", "Bearer wrong "+strconv.Itoa(i)), Access)
 	}
 	if _, err := g.Check(from("[2001:db8::ffff]:1", "engine.example", "Authorization", "Bearer wrong"), Access); status(err) != 429 {
 		t.Errorf("%v", err)

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,21 +57,24 @@ func (g *Guard) LogIn(w http.ResponseWriter, r *http.Request, token string) erro
 	if why := g.try(r, token); why != nil {
 		return why
 	}
-	http.SetCookie(w, g.sessions.cookie(r, g.sessions.make(time.Now()), 0))
+	http.SetCookie(w, g.sessions.cookie(encrypted(r), g.sessions.make(time.Now()), 0))
 	return nil
 }
 
-// LogOut ends the session of a request, if it has one.
+// LogOut ends the sessions of a request, if it has any: a browser may have one with TLS and one without for the same host.
 func (g *Guard) LogOut(w http.ResponseWriter, r *http.Request) {
 	if !g.guarded {
 		return
 	}
-	g.sessions.revoke(r)
-	http.SetCookie(w, g.sessions.cookie(r, "", -1))
+	for _, s := range g.sessions.read(r) {
+		g.sessions.revoke(s)
+	}
+	for _, secure := range []bool{true, false} {
+		http.SetCookie(w, g.sessions.cookie(secure, "", -1))
+	}
 }
 
-func (s *sessions) cookie(r *http.Request, value string, age int) *http.Cookie {
-	secure := encrypted(r)
+func (s *sessions) cookie(secure bool, value string, age int) *http.Cookie {
 	//nolint:gosec // G124: without TLS a browser drops a cookie that is Secure
 	return &http.Cookie{Name: s.cookieName(secure), Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure}
 }
@@ -101,8 +105,14 @@ func (s *sessions) sign(raw []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// read gives the id and the end of the session that a request carries.
-func (s *sessions) read(r *http.Request) (id string, end time.Time, ok bool) {
+// session is one that a request carries.
+type session struct {
+	id  string
+	end time.Time
+}
+
+// read gives the sessions that a request carries.
+func (s *sessions) read(r *http.Request) (found []session) {
 	for _, name := range []string{s.cookieName(true), s.cookieName(false)} {
 		cookie, err := r.Cookie(name)
 		if err != nil {
@@ -112,40 +122,36 @@ func (s *sessions) read(r *http.Request) (id string, end time.Time, ok bool) {
 		if err != nil || len(raw) != sessionSize || !hmac.Equal(raw[sessionID:], s.sign(raw[:sessionID])) {
 			continue
 		}
-		return string(raw[sessionEnd:sessionID]), time.Unix(int64(binary.BigEndian.Uint64(raw)), 0), true
+		found = append(found, session{string(raw[sessionEnd:sessionID]), time.Unix(int64(binary.BigEndian.Uint64(raw)), 0)})
 	}
-	return "", time.Time{}, false
+	return found
 }
 
+// valid tells whether one of them is.
 func (s *sessions) valid(r *http.Request) bool {
-	id, end, ok := s.read(r)
-	if !ok || !time.Now().Before(end) {
-		return false
-	}
+	found := s.read(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, gone := s.revoked[id]
-	return !gone
+	return slices.ContainsFunc(found, func(one session) bool {
+		_, gone := s.revoked[one.id]
+		return !gone && time.Now().Before(one.end)
+	})
 }
 
 // revoke remembers a session until it would have ended anyway. Of too many the one that ends first is forgotten.
-func (s *sessions) revoke(r *http.Request) {
-	id, end, ok := s.read(r)
-	if !ok {
-		return
-	}
+func (s *sessions) revoke(one session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := id
+	first := one.id
 	for other, ends := range s.revoked {
 		if !time.Now().Before(ends) {
 			delete(s.revoked, other)
-		} else if first == id || ends.Before(s.revoked[first]) {
+		} else if first == one.id || ends.Before(s.revoked[first]) {
 			first = other
 		}
 	}
 	if len(s.revoked) >= maxRevoked {
 		delete(s.revoked, first)
 	}
-	s.revoked[id] = end
+	s.revoked[one.id] = one.end
 }
