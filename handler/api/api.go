@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -45,10 +46,12 @@ type Config struct {
 // API answers requests below Prefix. It is safe for concurrent use.
 type API struct {
 	Config
-	live   *live
-	heavy  chan struct{} // a place for each request that keeps a processor busy
-	routes map[string][]route
-	mux    *http.ServeMux
+	live    *live
+	heavy   chan struct{} // a place for each request that keeps a processor busy, or the store
+	routes  map[string][]route
+	mux     *http.ServeMux
+	failed, // what could not be answered, for the log
+	barred zerolog.Logger // who asks too often, apart from that: whoever guesses tokens hides nothing else
 }
 
 // route is one thing that can be asked for.
@@ -59,13 +62,19 @@ type route struct {
 	serve        func(http.ResponseWriter, *http.Request) error
 }
 
-// maxHeavy is how many requests may keep a processor busy at a time.
+// maxHeavy is how many requests may keep a processor busy, or the store, at a time.
 const maxHeavy = 2
+
+// seldom is a log that tells of so many things a minute and leaves out the rest.
+func seldom(log zerolog.Logger) zerolog.Logger {
+	return log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Minute})
+}
 
 // New makes the API. Close ends its streams.
 func New(c Config) *API {
 	a := &API{Config: c, heavy: make(chan struct{}, maxHeavy), routes: map[string][]route{}, mux: http.NewServeMux()}
 	a.live = newLive(a)
+	a.failed, a.barred = seldom(c.Log), seldom(c.Log)
 	for _, r := range a.list() {
 		a.routes[r.path] = append(a.routes[r.path], r)
 	}
@@ -166,6 +175,6 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 	if why == nil {
 		return
 	}
-	a.Log.Error().Str("path", r.URL.Path).Interface("panic", why).Stack().Msg("a request met a mistake in the service")
-	a.fail(w, r, &Problem{Status: http.StatusInternalServerError, Type: typeInternal, Title: "A mistake in the service", Detail: "the log says more"})
+	a.Log.Error().Str("path", r.URL.Path).Str("panic", fmt.Sprint(why)).Bytes("stack", debug.Stack()).Msg("a request met a mistake in the service")
+	Refuse(w, r, &Problem{Status: http.StatusInternalServerError, Type: typeInternal, Title: "A mistake in the service", Detail: "the log says more"})
 }

@@ -20,7 +20,7 @@ func TestParametersAreStrict(t *testing.T) {
 		{"insights?aggregates=x", "no such parameter here; there are: aggregate"}, {"insights?a=%zz", "query"}, {"insights?aggregate=%ff", "not text"}, {"insights?aggregate=a%00b", "not text"}, {"insights?a;b=1", "query"},
 		{"insights?aggregate=" + strings.Repeat("a", maxText+1), "bytes"},
 		{"insights/groups", "aggregate: is missing"}, {"insights/groups?aggregate=a&windows=101", "windows"}, {"insights/groups?aggregate=a&windows=100&limit=1000", "at most 30000"},
-		{"anomalies?kind=window", "no such parameter"}, {"dead-letters?stage=nowhere", "stage"}, {"dead-letters?content=1", "content"}, {"dead-letters?content=true&limit=101", "at most 100 with content"},
+		{"anomalies?kind=window", "no such parameter"}, {"anomalies?limit=101", "from 1 to 100"}, {"dead-letters?stage=nowhere", "stage"}, {"dead-letters?content=1", "content"}, {"dead-letters?content=true&limit=101", "at most 100 with content"},
 		{"dead-letters/counts?x=1", "no such parameter"}, {"dead-letters/17", "partition-offset"}, {"dead-letters/01-17", "partition-offset"}, {"dead-letters/1-17?content=true", "no such parameter"},
 		{"dead-letters/1--17", "partition-offset"}, {"dead-letters/1-99999999999999999999", "partition-offset"}, {"explain", "partition: is missing; offset: is missing"},
 		{"explain?partition=-1&offset=0", "partition"}, {"explain?partition=2147483648&offset=0", "partition"}, {"explain?partition=0&offset=1.5", "offset"}, {"status?x=1", "no such parameter"},
@@ -28,6 +28,18 @@ func TestParametersAreStrict(t *testing.T) {
 		w := r.ask("GET", "/api/v1/"+c.target, "")
 		if w.Code != 400 || !strings.Contains(documentOf(t, w)["detail"].(string), c.want) {
 			t.Errorf("%s: %d %s", c.target, w.Code, w.Body)
+		}
+	}
+	for _, target := range []string{"insights?limit=1&limit=2", "anomalies?aggregate=a%00b", "insights?final=yes", "insights?kind=" + strings.Repeat("a", maxText+1)} {
+		d := documentOf(t, r.ask("GET", "/api/v1/"+target, ""))
+		seen := map[any]bool{}
+		list, _ := d["errors"].([]any)
+		for _, m := range list {
+			if text := fmt.Sprint(m); seen[text] {
+				t.Errorf("%.60s: told twice: %s", target, text)
+			} else {
+				seen[text] = true
+			}
 		}
 	}
 	if w := r.ask("GET", "/api/v1/explain?partition=0&offset=0&topic=out", ""); w.Code != 404 {

@@ -10,13 +10,13 @@ import (
 	"data-stream-engine/service"
 )
 
-// busy takes a place among the requests that keep a processor busy, as soon as there is one.
+// busy takes a place among the requests that keep a processor or the store busy, as soon as there is one.
 func (a *API) busy(r *http.Request) (done func(), err error) {
 	select {
 	case a.heavy <- struct{}{}:
 		return func() { <-a.heavy }, nil
 	case <-r.Context().Done():
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Type: typeUnavailable, Title: "Too busy", Detail: "others explain and try events at the moment", retry: retryAfter}
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Type: typeUnavailable, Title: "Too busy", Detail: "others explain and try events, or list anomalies, at the moment", retry: retryAfter}
 	}
 }
 

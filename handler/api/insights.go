@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -145,12 +144,20 @@ func (a *API) closesAt(aggregate string, end time.Time) *string {
 // anomalyPoints is how many windows are shown with an anomaly.
 const anomalyPoints = 24
 
+// maxAnomalies is how many a part of their list has at most: each asks the store for its windows.
+const maxAnomalies = 100
+
 func (a *API) anomalies(w http.ResponseWriter, r *http.Request) error {
 	p := paramsOf(r)
-	q := model.InsightQuery{Kind: model.InsightAnomaly, Aggregate: p.text("aggregate"), Limit: p.limit(), Cursor: p.text("cursor")}
+	q := model.InsightQuery{Kind: model.InsightAnomaly, Aggregate: p.text("aggregate"), Limit: int(p.integer("limit", 1, maxAnomalies, defaultLimit)), Cursor: p.text("cursor")}
 	if err := p.err(); err != nil {
 		return err
 	}
+	done, err := a.busy(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	found, err := a.Insights.Insights(r.Context(), q)
 	if err != nil {
 		return err
@@ -186,7 +193,7 @@ func (a *API) anomalyItem(ctx context.Context, anomaly model.Insight) (json.RawM
 		Anomaly struct{ Measure string }
 	}
 	if err := json.Unmarshal(anomaly.Document, &record); err != nil {
-		return nil, fmt.Errorf("read the anomaly %s: %w", anomaly.Key, err)
+		return nil, unreadable("the anomaly "+anomaly.Key, err)
 	}
 	around, err := a.Insights.Points(ctx, anomaly, anomalyPoints)
 	if err != nil {
@@ -196,7 +203,7 @@ func (a *API) anomalyItem(ctx context.Context, anomaly model.Insight) (json.RawM
 	for i := range around {
 		var values map[string]json.RawMessage
 		if err := json.Unmarshal(measures(around[i].Document), &values); err != nil {
-			return nil, fmt.Errorf("read the insight %s: %w", around[i].Key, err)
+			return nil, unreadable("the insight "+around[i].Key, err)
 		}
 		value := values[record.Anomaly.Measure]
 		if value == nil {

@@ -28,9 +28,8 @@ type live struct {
 
 // listener is one open page.
 type listener struct {
-	frames chan []byte // closed when there is no more
-	dropped,
-	finished bool // set before frames is closed
+	frames   chan []byte // closed when there is no more
+	finished bool        // set before frames is closed
 }
 
 func newLive(a *API) *live {
@@ -139,7 +138,6 @@ func (l *live) send(frame []byte, opened bool) {
 		case one.frames <- frame:
 			l.listeners[one] = true
 		default:
-			one.dropped = true
 			close(one.frames)
 			delete(l.listeners, one)
 		}

@@ -1,12 +1,16 @@
 package api
 
 import (
+	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"data-stream-engine/handler/view"
 )
 
 // What is served and what is described are the same routes; that answers are what the document says is test/contract's.
@@ -40,6 +44,45 @@ func TestDocumentDescribesEveryRouteAndNoOther(t *testing.T) {
 	}
 	if len(described) > 0 {
 		t.Errorf("described and not there: %v", slices.Collect(maps.Keys(described)))
+	}
+}
+
+// What the view does not always know is null in the document too.
+func TestWhatMayNotBeKnownIsDescribedAsNull(t *testing.T) {
+	type field struct {
+		Type any
+		Ref  string `yaml:"$ref"`
+	}
+	var d struct {
+		Components struct {
+			Schemas struct {
+				Partitions struct {
+					Properties map[string]struct {
+						Items struct{ Properties map[string]field }
+					}
+				} `yaml:"Partitions"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(document, &d); err != nil {
+		t.Fatal(err)
+	}
+	pointers := 0
+	for name, of := range map[string]reflect.Type{"source": reflect.TypeFor[view.SourcePartition](), "state": reflect.TypeFor[view.StatePartition]()} {
+		for _, f := range reflect.VisibleFields(of) {
+			member, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Type.Kind() != reflect.Pointer || options != "" {
+				continue
+			}
+			pointers++
+			described := d.Components.Schemas.Partitions.Properties[name].Items.Properties[member]
+			if !strings.Contains(fmt.Sprint(described.Type), "null") && !strings.Contains(described.Ref, "Maybe") {
+				t.Errorf("%s: %s may be null, and is described as %+v", name, member, described)
+			}
+		}
+	}
+	if pointers < 6 {
+		t.Errorf("%d members were looked at", pointers)
 	}
 }
 

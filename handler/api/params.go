@@ -57,7 +57,10 @@ func (p *params) text(name string) string {
 	return list[0]
 }
 
-func (p *params) given(name string) bool { return p.text(name) != "" || len(p.values[name]) > 0 }
+func (p *params) given(name string) bool {
+	p.known[name] = true
+	return len(p.values[name]) > 0
+}
 
 // oneOf is a parameter that takes some words only.
 func (p *params) oneOf(name string, words ...string) string {

@@ -64,6 +64,11 @@ func wrong(mistakes ...mistake) *Problem {
 	return &Problem{Status: http.StatusBadRequest, Type: typeRequest, Title: "Not a request that can be answered", Detail: strings.Join(lines, "; "), Errors: mistakes}
 }
 
+// unreadable is what is kept and cannot be made sense of: asking again is of no use.
+func unreadable(what string, err error) *Problem {
+	return &Problem{Status: http.StatusInternalServerError, Type: typeInternal, Title: "Cannot be read", Detail: what + ": " + err.Error()}
+}
+
 func notThere(detail string) *Problem {
 	return &Problem{Status: http.StatusNotFound, Type: typeNotFound, Title: "Not found", Detail: detail}
 }
@@ -124,10 +129,16 @@ func deniedProblem(d *guard.Denied) *Problem {
 	return p
 }
 
-// fail answers with a problem.
+// fail answers with a problem, and tells the log what an operator has to know of.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // nobody is there any more
+	}
+	switch p := problemOf(err); {
+	case p.Status >= http.StatusInternalServerError:
+		a.failed.Warn().Str("path", r.Pattern).Str("peer", r.RemoteAddr).Int("status", p.Status).Err(err).Msg("a request could not be answered")
+	case p.Status == http.StatusTooManyRequests:
+		a.barred.Warn().Str("path", r.Pattern).Str("peer", r.RemoteAddr).Int("status", p.Status).Err(err).Msg("a request was refused")
 	}
 	Refuse(w, r, err)
 }

@@ -1,13 +1,17 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"data-stream-engine/handler/guard"
 	"data-stream-engine/model"
@@ -179,9 +183,52 @@ func TestOtherMethodsAndPathsAreProblems(t *testing.T) {
 
 func TestAMistakeOfOursIsAProblemToo(t *testing.T) {
 	r := newRig(t, "")
+	var log bytes.Buffer
+	r.api.Log = zerolog.New(&log)
 	r.api.Pictures = nil
 	if w := r.ask("GET", "/api/v1/status", ""); w.Code != 500 || !strings.Contains(w.Body.String(), `"status":500`) {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "nil pointer") || !strings.Contains(text, "state.go") {
+		t.Errorf("the log does not say what and where: %s", text)
+	}
+}
+
+// What is kept and cannot be read does not get better by asking again.
+func TestABrokenAnomalyIsNoTroubleThatPasses(t *testing.T) {
+	r := newRig(t, "")
+	r.anomaly.Document = []byte("{")
+	if w := r.ask("GET", "/api/v1/anomalies", ""); w.Code != 500 || w.Header().Get("Retry-After") != "" || !strings.Contains(w.Body.String(), "the anomaly k") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// The log tells of what could not be answered and of who was refused for asking too often, the one apart from the other, and
+// not without bound.
+func TestWhatFailsIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	r := newRig(t, secret)
+	config := r.api.Config
+	config.Log = zerolog.New(&log)
+	r.api = New(config)
+	for i := range 60 {
+		r.ask("GET", "/api/v1/insights", "", "Peer", "10.1.2.3:5000", "Authorization", "Bearer "+strconv.Itoa(i))
+	}
+	refused := strings.Count(log.String(), `"status":429`)
+	r.err = &model.Error{Class: model.Transient, Op: "query SQLite", Subject: "file.db", Err: errors.New("database is locked")}
+	for range 60 {
+		r.ask("GET", "/api/v1/insights?aggregate=secret", "", "Authorization", "Bearer "+secret)
+	}
+	failed := strings.Count(log.String(), `"path":"/api/v1/insights","peer":"127.0.0.1:5000","status":503,"error":"query SQLite file.db: database is locked"`)
+	if refused == 0 || refused > 20 || failed == 0 || failed > 20 || strings.Contains(log.String(), "secret") {
+		t.Errorf("%d refused, %d failed: %s", refused, failed, log.String())
+	}
+	log.Reset()
+	for _, target := range []string{"/api/v1/nothing", "/api/v1/insights?limit=0"} {
+		r.ask("GET", target, "", "Authorization", "Bearer "+secret)
+	}
+	if log.Len() > 0 {
+		t.Errorf("what is wrong with a request is told to who sent it: %s", log.String())
 	}
 }
 

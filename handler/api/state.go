@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -38,7 +39,7 @@ func (a *API) pause(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len([]rune(reason)) > maxReason {
-		return wrong(mistake{"reason", "has more than 500 characters"})
+		return wrong(mistake{"reason", fmt.Sprintf("has more than %d characters", maxReason)})
 	}
 	pause, err := a.Control.Pause(r.Context(), shown(reason))
 	if err != nil {

@@ -86,7 +86,7 @@ func (w *watcher) look(ctx context.Context) {
 	if changed || time.Since(w.anomaliesAt) > pointsAge {
 		anomalies, err := w.anomalies(ctx)
 		done = done && err == nil
-		if anomalies != nil {
+		if err != nil || anomalies != nil {
 			w.keep(err, func(l *lists) { l.anomalies = anomalies })
 		}
 	}
