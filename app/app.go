@@ -47,6 +47,7 @@ type App struct {
 	control  *control.Control
 	started  time.Time
 	reloads  *reloading
+	restores *restoring // nil: nobody looks at a terminal
 	view     *view.View
 	member   *group.Member
 	storing  storing
@@ -63,7 +64,8 @@ func New(ctx context.Context, p Process) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), reloads: newReloading(), log: utils.NewLog(p.Stderr, s.Around.LogLevel, s.Around.LogFormat)}
+	a := &App{settings: s, dir: p.Dir, dataDir: within(p.Dir, s.Engine.DataDir), started: time.Now().UTC(), reloads: newReloading(), restores: newRestoring(p)}
+	a.log = newLog(p.Stderr, s, a.restores)
 	for _, text := range s.Warnings {
 		a.log.Warn().Msg(text)
 	}

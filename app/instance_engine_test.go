@@ -56,7 +56,11 @@ func (r *rig) start(settings ...string) *engine {
 		"COMMIT_INTERVAL=20ms", "SESSION_TIMEOUT=3s",
 	}, settings...)
 	e := &engine{t: r.t, dir: dir, log: &logged{}, done: make(chan struct{})}
-	a, err := app.New(r.t.Context(), app.Process{Environ: environ, Dir: dir, Stdout: io.Discard, Stderr: e.log})
+	var stderr io.Writer = e.log
+	if r.terminal != nil {
+		stderr = r.terminal
+	}
+	a, err := app.New(r.t.Context(), app.Process{Environ: environ, Dir: dir, Stdout: io.Discard, Stderr: stderr})
 	must(r.t, err)
 	e.app = a
 	ctx, cancel := context.WithCancel(context.Background())

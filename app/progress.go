@@ -20,8 +20,11 @@ func newProgress(p Process, count int, unit string) progress {
 	if limit == 0 {
 		limit = -1 // a spinner
 	}
-	return progress{progressbar.NewOptions64(limit, progressbar.OptionSetWriter(p.Stderr), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString(unit), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())}
+	return progress{newBar(p, limit, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionThrottle(100*time.Millisecond))}
+}
+
+func newBar(p Process, limit int64, options ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(limit, append(options, progressbar.OptionSetWriter(p.Stderr), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
 }
 
 func (p progress) add(n int) {

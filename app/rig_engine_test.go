@@ -61,6 +61,7 @@ type rig struct {
 	admin    *kadm.Client
 	producer *kgo.Client
 	pipeline string
+	terminal *os.File // that instances write to; nil: their own log
 
 	mu   sync.Mutex
 	seen []kmsg.Request

@@ -96,6 +96,7 @@ func (a *App) Run(ctx context.Context) error {
 	beside.Go(func() { a.watchFile(besideCtx, lookAtFile) })
 	beside.Go(func() { a.record(besideCtx) })
 	beside.Go(func() { a.awaitReplays(besideCtx) })
+	beside.Go(func() { a.showRestores(besideCtx) })
 	if a.broker != nil && a.settings.Around.GeneratorRate > 0 {
 		beside.Go(func() { a.feed(besideCtx) })
 	}
