@@ -18,6 +18,8 @@ const lookupWait = 500 * time.Millisecond
 func (s *Source) Lookup(ctx context.Context, at model.Origin, see func(*model.Message) error) error {
 	retry := NewRetry(s.observer)
 	return retry.Do(ctx, "look up a message", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, broker.DefaultTimeout)
+		defer cancel()
 		leader, epoch, err := leaderOf(ctx, s.client, at.TopicPartition)
 		if err != nil {
 			return err

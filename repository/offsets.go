@@ -119,6 +119,8 @@ func (o *Offsets) Commit(ctx context.Context, member model.Assignment, positions
 
 // callCoordinator asks the group's coordinator and forgets it when the call fails, so that the next try looks anew.
 func (o *Offsets) callCoordinator(ctx context.Context, q kmsg.Request) (kmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, broker.DefaultTimeout)
+	defer cancel()
 	node, err := o.client.GroupCoordinator(ctx, o.group)
 	if err != nil {
 		return nil, err

@@ -277,7 +277,10 @@ func (p *Producer) End(ctx context.Context, commit bool) error {
 }
 
 // callCoordinator asks the transaction coordinator, or any broker when there are no transactions.
+// A coordinator that hangs gets no more time than any broker: there may be another one by then.
 func (p *Producer) callCoordinator(ctx context.Context, q kmsg.Request) (kmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, broker.DefaultTimeout)
+	defer cancel()
 	if !p.Transactional() {
 		return p.client.Call(ctx, broker.AnyNode, q)
 	}
