@@ -5,6 +5,8 @@
 #   compose.sh                     core, image and scale, then zookeeper
 #   compose.sh core|image|scale    one broker for all that are named; image: the image alone, read-only, on topics of its own
 #   compose.sh zookeeper           the core services on Kafka 3.9 with ZooKeeper
+#   compose.sh idle                how soon the engine is ready, five times, and what it takes for IDLE_SECONDS (180) without an event;
+#                                  for a machine that does nothing else
 #   COMPOSE_PROJECT    default data-stream-engine-rehearsal: what runs under another name is not touched
 #   PORT               first one of the ports on loopback, default 28080
 #   KEEP=1             leaves everything up, for a look
@@ -40,13 +42,9 @@ page() { # port, path: the first line of the answer, on the machine's own loopba
 }
 
 tool() { compose run --rm -T kafka-tools "$@"; }
-records() { # topic, pattern: one that is committed and fits is there
-  local found
-  found=$({ tool kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed --timeout-ms 6000 2>&1 || true; } | grep -m1 -e "$2") || {
-    echo "no record of $1 has $2"
-    return 1
-  }
-  echo "$found"
+records() { # topic, text: one that is committed and has it is there. Its reader ends, though the topic goes on
+  tool timeout 15 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>&1 |
+    awk -v text="$2" 'index($0, text) { n++ } { last = $0 } END { if (!n) { print "no record has " text "; the last line: " last; exit 1 } }'
 }
 rows() { # a table with rows
   local n
@@ -95,25 +93,55 @@ scale() {
 image() { # auto-create is off: what is not there is named, and nothing is made
   local name=$project-alone topic
   core
-  for topic in logins logins-out alone-dead-letter alone-control; do
-    tool kafka-topics.sh --bootstrap-server "$broker" --create --if-not-exists --topic $topic --partitions 2 >/dev/null
-  done
+  for topic in logins logins-out alone-dead-letter alone-replay; do made $topic 2; done
+  made alone-control 1 --config cleanup.policy=compact
   compose run --rm -T generator generate --bootstrap "$broker" --topic logins --count 1000 >/dev/null
+  # shellcheck disable=SC2016 # the engine reads the variable
   printf 'name: alone\nsource: {topic: "${KAFKA_SOURCE_TOPIC}"}\noutput: [{topic: logins-out}]\n' >"$files/pipeline.yaml"
   chmod 755 "$files" && chmod 644 "$files/pipeline.yaml" # the image's user is nobody here
   docker run -d --name "$name" --network "${project}_default" --read-only --cap-drop ALL --memory 128m -e KAFKA_BOOTSTRAP_SERVERS=$broker \
     -e KAFKA_SOURCE_TOPIC=logins -v "$files/pipeline.yaml:/pipeline.yaml:ro" -v /data data-stream-engine >/dev/null
-  eventually "the image alone is healthy" 30 docker exec "$name" /data-stream-engine health
+  eventually "the image alone is healthy" 30 healthy "$name"
   eventually "it takes 90 % of its limit for GOMEMLIMIT" 5 limited "$name"
   eventually "it has copied 1000 events" 60 counted logins-out 1000
   docker rm -fv "$name" >/dev/null
 }
+made() { # topic, partitions, more for the tool
+  tool kafka-topics.sh --bootstrap-server "$broker" --create --if-not-exists --topic "$1" --partitions "$2" "${@:3}" >/dev/null
+}
+healthy() { docker exec "$1" /data-stream-engine health || { docker logs "$1" 2>&1 | tail -1; return 1; }; }
 limited() { docker logs "$1" 2>&1 | grep '"bytes":120795955'; }
 counted() {
   local n
-  n=$(tool kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed --timeout-ms 6000 2>/dev/null | wc -l)
+  n=$(tool timeout 15 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>/dev/null | wc -l)
   echo "$1 has $n records"
   [ "$n" = "$2" ]
+}
+
+idle() { # the broker alone, and the image with what it has by itself: the shipped pipeline, SQLite
+  local name=$project-alone n began cpu rss seconds=${IDLE_SECONDS:-180}
+  down
+  compose build --quiet engine
+  compose up --wait --quiet-pull kafka
+  for n in 1 2 3 4 5; do
+    docker rm -fv "$name" >/dev/null 2>&1 || true
+    docker run -d --name "$name" --network "${project}_default" --read-only --cap-drop ALL --memory 256m --tmpfs /tmp -v /data -p "127.0.0.1:$HTTP_PORT:8080" \
+      -e KAFKA_BOOTSTRAP_SERVERS=kafka:9092 -e KAFKA_AUTO_CREATE_TOPICS=true -e KAFKA_PARTITIONS=6 -e HASH_KEY=development-only-not-a-secret data-stream-engine >/dev/null
+    until page "$HTTP_PORT" /readyz >/dev/null 2>&1; do sleep 0.02; done
+    began=$(docker inspect -f '{{.State.StartedAt}}' "$name")
+    echo "  ready $(($(date +%s%3N) - $(date -d "$began" +%s%3N))) ms after its start"
+    [ $n = 5 ] || docker stop "$name" >/dev/null
+  done
+  sleep 30 # until it has settled
+  cpu=$(metric process_cpu_seconds_total)
+  sleep "$seconds"
+  rss=$(metric process_resident_memory_bytes)
+  awk -v a="$cpu" -v b="$(metric process_cpu_seconds_total)" -v s="$seconds" -v m="$rss" 'BEGIN { printf "  idle: %.2f %% of a processor, %.1f MiB\n", 100 * (b - a) / s, m / 1048576 }'
+}
+metric() { # of the engine, by name
+  exec 4<>"/dev/tcp/127.0.0.1/$HTTP_PORT" && printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&4
+  awk -v name="$1" '$1 == name { print $2 }' <&4
+  exec 4>&-
 }
 
 zookeeper() {
@@ -148,8 +176,8 @@ end() { # says more about what did not work, before it is gone
 
 for name; do
   case $name in
-  core | image | scale | zookeeper) ;;
-  *) sed -n '2,11s/^# //p' "$0" >&2; exit 2 ;;
+  core | image | scale | zookeeper | idle) ;;
+  *) sed -n '2,14s/^# //p' "$0" >&2; exit 2 ;;
   esac
 done
 docker compose version >/dev/null || { echo "compose.sh: this needs Docker with Compose, as in https://docs.docker.com/compose/install" >&2; exit 3; }
