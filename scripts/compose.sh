@@ -43,7 +43,7 @@ page() { # port, path: the first line of the answer, on the machine's own loopba
 
 tool() { compose run --rm -T kafka-tools "$@"; }
 records() { # topic, text: one that is committed and has it is there. Its reader ends, though the topic goes on
-  tool timeout 15 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>&1 |
+  { tool timeout 20 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>&1 || true; } |
     awk -v text="$2" 'index($0, text) { n++ } { last = $0 } END { if (!n) { print "no record has " text "; the last line: " last; exit 1 } }'
 }
 rows() { # a table with rows
@@ -62,7 +62,7 @@ asked() { # what to ask Prometheus for, what the answer must have
 flows() { # how many engines: from the generator to the last reader
   eventually "the engine answers on its port" 30 page "$HTTP_PORT" /readyz
   eventually "the dashboard is there" 10 page "$HTTP_PORT" /
-  eventually "processed events come out" 60 records user-login-processed '"processed_at"'
+  eventually "processed events come out" 120 records user-login-processed '"processed_at"'
   eventually "final insights come out" 240 records user-login-insights '"final":true'
   eventually "PostgreSQL has rows" 60 rows insights
   eventually "Prometheus scrapes $1 of them" 60 asked "query?query=sum(up%7Bjob=%22data-stream-engine%22%7D)" ",\"$1\"]"
@@ -103,7 +103,7 @@ image() { # auto-create is off: what is not there is named, and nothing is made
     -e KAFKA_SOURCE_TOPIC=logins -v "$files/pipeline.yaml:/pipeline.yaml:ro" -v /data data-stream-engine >/dev/null
   eventually "the image alone is healthy" 30 healthy "$name"
   eventually "it takes 90 % of its limit for GOMEMLIMIT" 5 limited "$name"
-  eventually "it has copied 1000 events" 60 counted logins-out 1000
+  eventually "it has copied 1000 events" 120 counted logins-out 1000
   docker rm -fv "$name" >/dev/null
 }
 made() { # topic, partitions, more for the tool
@@ -113,7 +113,7 @@ healthy() { docker exec "$1" /data-stream-engine health || { docker logs "$1" 2>
 limited() { docker logs "$1" 2>&1 | grep '"bytes":120795955'; }
 counted() {
   local n
-  n=$(tool timeout 15 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>/dev/null | wc -l)
+  n=$({ tool timeout 20 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>/dev/null || true; } | wc -l)
   echo "$1 has $n records"
   [ "$n" = "$2" ]
 }

@@ -14,43 +14,63 @@ import (
 const stillest = 30 * time.Second
 
 // One instance becomes two, four, and one again, under load. Each has its share, what waits is caught up with, nothing is lost,
-// doubled or reordered, and what each change costs is told.
+// doubled or reordered, and what each change costs is told. An instance with a name may come back, so that its partitions wait
+// for the end of its session; one without leaves them to the others at once.
 func TestScalingUpAndDownUnderLoad(t *testing.T) {
-	st := suite.NewStream(t, harness.Partitions(8, 4))
-	stop := st.FeedFor(1500)
-	w := watchCommits(t, st)
-	var running []*harness.Instance
-	for _, n := range []int{1, 2, 4, 1} {
-		before := len(running)
-		began := w.change()
-		for len(running) < n {
-			running = append(running, st.Start(fmt.Sprintf("engine-%d", len(running)), nil))
-		}
-		for len(running) > n {
-			last := running[len(running)-1]
-			running = running[:len(running)-1]
-			last.Stop(t)
-		}
-		for _, i := range running {
-			i.AwaitReady(t, soon)
-			harness.Until(t, soon, i.Name+" has a share of the work", func(_ ctx) error {
-				if i.Events(t, "forwarded") == 0 {
-					return fmt.Errorf("%s has forwarded nothing", i.Name)
-				}
-				return nil
-			})
-		}
-		w.caughtUp()
-		took := time.Since(began)
-		group, partition := w.gaps()
-		t.Logf("%d -> %d instances: nothing waits after %s; the group stood still for %s, one partition for %s at most", before, n,
-			took.Round(100*time.Millisecond), group.Round(10*time.Millisecond), partition.Round(10*time.Millisecond))
-		if partition > stillest {
-			t.Errorf("%d -> %d instances: a partition stood still for %s", before, n, partition)
-		}
+	for kind, name := range map[string]string{"with INSTANCE_ID": "engine-%d", "without": ""} {
+		t.Run(kind, func(t *testing.T) {
+			s := &scaling{Stream: suite.NewStream(t, harness.Partitions(8, 4)), t: t, name: name}
+			stop := s.FeedFor(1500)
+			s.watch = watchCommits(t, s.Stream)
+			for _, n := range []int{1, 2, 4, 1} {
+				s.to(n)
+			}
+			stop()
+			s.Finish(soon)
+		})
 	}
-	stop()
-	st.Finish(soon)
+}
+
+// scaling is a stream with a number of instances that changes.
+type scaling struct {
+	*harness.Stream
+	t       *testing.T
+	name    string // of an instance, by its number
+	watch   *commits
+	running []*harness.Instance
+}
+
+// to starts and stops instances until there are n, and waits until nothing waits any more.
+func (s *scaling) to(n int) {
+	s.t.Helper()
+	before, began := len(s.running), s.watch.change()
+	for len(s.running) < n {
+		id := s.name
+		if id != "" {
+			id = fmt.Sprintf(id, len(s.running))
+		}
+		s.running = append(s.running, s.Start(id, nil))
+	}
+	for ; len(s.running) > n; s.running = s.running[:len(s.running)-1] {
+		s.running[len(s.running)-1].Stop(s.t)
+	}
+	for _, i := range s.running {
+		i.AwaitReady(s.t, soon)
+		harness.Until(s.t, soon, i.Name+" has a share of the work", func(_ ctx) error {
+			if i.Events(s.t, "forwarded") == 0 {
+				return fmt.Errorf("%s has forwarded nothing", i.Name)
+			}
+			return nil
+		})
+	}
+	s.watch.caughtUp()
+	took := time.Since(began)
+	group, partition := s.watch.gaps()
+	s.t.Logf("%d -> %d instances: nothing waits after %s; the group stood still for %s, one partition for %s at most", before, n,
+		took.Round(100*time.Millisecond), group.Round(10*time.Millisecond), partition.Round(10*time.Millisecond))
+	if partition > stillest {
+		s.t.Errorf("%d -> %d instances: a partition stood still for %s", before, n, partition)
+	}
 }
 
 // commits watches what a group commits, from outside.
