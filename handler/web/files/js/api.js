@@ -90,7 +90,12 @@ async function read(body, heard, emit) {
         if (line.startsWith('event:')) type = line.slice(6).trim();
         else if (line.startsWith('data:')) data.push(line.slice(5));
       }
-      if (data.length) emit(type, JSON.parse(data.join('\n')));
+      // What one event breaks is no reason to ask for all of them again.
+      try {
+        if (data.length) emit(type, JSON.parse(data.join('\n')));
+      } catch (e) {
+        console.error(e);
+      }
     }
   }
 }
@@ -117,9 +122,8 @@ function connect(emit) {
           needLogin();
         }
         if (answer.ok) await read(answer.body, heard, emit);
-      } catch (e) {
-        // A document that is not JSON is a mistake of ours.
-        if (e instanceof SyntaxError) throw e;
+      } catch {
+        /* lost: it is tried again */
       } finally {
         clearTimeout(silence);
         all.signal.removeEventListener('abort', end);

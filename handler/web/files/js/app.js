@@ -1,7 +1,7 @@
 // Starts the page: one store, one stream of events, sections that redraw what is theirs.
 import { h, $, text, attr, fill, refill, icon } from './dom.js';
 import { at, clock, heardAt, now, num } from './format.js';
-import { api, live, onLogin } from './api.js';
+import { api, live, onLogin, sentence } from './api.js';
 import { mountHealth } from './health.js';
 import { mountFlow } from './flow.js';
 import { mountPipeline } from './pipeline.js';
@@ -104,8 +104,15 @@ const sections = {
   explain: mountExplain($('explain'), context),
   partitions: mountPartitions($('partitions'), context)
 };
+// A section that fails takes nothing else with it.
 const tell = type => {
-  for (const section of Object.values(sections)) section(type);
+  for (const section of Object.values(sections)) {
+    try {
+      section(type);
+    } catch (e) {
+      console.error(e);
+    }
+  }
 };
 
 // ---- the bar ----
@@ -145,8 +152,9 @@ function bar() {
       h('button.link', {
         text: 'Log out',
         onclick: async () => {
-          await api.logout();
-          ask();
+          const { problem } = await api.logout();
+          if (problem) receipt('bad', 'Not logged out', sentence(problem));
+          else ask();
         }
       })
   );

@@ -39,6 +39,9 @@ export function marked(data, from, until) {
   return [part(0, from), h('mark', part(from, end) || '∅'), part(end)];
 }
 
+// Where bytes are shown; it can be scrolled with the keyboard.
+export const view = (label, ...content) => h('pre.bytes', { tabindex: '0', role: 'group', 'aria-label': label }, content);
+
 export function hex(data) {
   const shown = head(data);
   const lines = [];

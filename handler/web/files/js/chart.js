@@ -2,6 +2,9 @@
 import { h, s, attr, fill } from './dom.js';
 import { path, steadyMax } from './trend.js';
 
+// A line of one point is not to be seen: these are drawn as dots.
+const alone = points => points.filter((p, i) => p[1] !== null && [i - 1, i + 1].every(k => !points[k] || points[k][1] === null));
+
 // ---- in a table: values, an unfinished tail, an odd one ---------------------------------------------------------------
 export function spark(values, { width = 150, height = 22, partial = 0, filling = 0, odd = -1, picked = -1 } = {}) {
   const known = values.filter(v => v !== null);
@@ -11,17 +14,13 @@ export function spark(values, { width = 150, height = 22, partial = 0, filling =
   const y = v => (v === null ? null : height - 3 - ((v - low) / (high - low)) * (height - 6));
   const points = values.map((v, i) => [x(i), y(v)]);
   const whole = values.length - partial;
-  const alone = (p, i, all) => p[1] !== null && (!i || all[i - 1][1] === null) && (i + 1 >= whole || all[i + 1][1] === null);
   const dot = (p, kind) => s('circle', { class: kind, cx: p[0], cy: p[1], r: 1.5 });
   return s(
     'svg.spark',
     { viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true' },
     picked >= 0 && s('path.spark-pick', { d: `M${x(picked).toFixed(1)} 0V${height}` }),
     s('path.spark-line', { d: path(points.slice(0, whole)) }),
-    points
-      .slice(0, whole)
-      .filter(alone)
-      .map(p => dot(p, 'spark-alone')),
+    alone(points.slice(0, whole)).map(p => dot(p, 'spark-alone')),
     partial > filling && s('path.spark-open', { d: path(points.slice(Math.max(0, whole - 1), points.length - filling)) }),
     filling > 0 &&
       points
@@ -190,12 +189,9 @@ export class LineChart {
     const points = values.map((v, i) => [this.x(i), this.y(v)]);
     const whole = points.length - partial;
     const settled = points.length - filling;
-    const alone = points
-      .slice(0, whole)
-      .filter((p, i) => p[1] !== null && !(i && points[i - 1][1] !== null) && !(i + 1 < whole && points[i + 1][1] !== null));
     return [
       s('path', { class: `chart-line tone-${tone}`, 'stroke-dasharray': DASHES[tone - 1] || null, d: path(points.slice(0, whole)) }),
-      alone.map(p => s('circle', { class: `chart-dot tone-${tone}`, cx: p[0], cy: p[1], r: 2.5 })),
+      alone(points.slice(0, whole)).map(p => s('circle', { class: `chart-dot tone-${tone}`, cx: p[0], cy: p[1], r: 2.5 })),
       settled > whole && s('path', { class: `chart-open tone-${tone}`, d: path(points.slice(Math.max(0, whole - 1), settled)) }),
       points
         .slice(settled)

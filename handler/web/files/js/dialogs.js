@@ -111,7 +111,7 @@ export function login(then) {
       then();
       return;
     }
-    const wrong = answer.problem.status === 401 || answer.problem.status === 403;
+    const wrong = answer.problem.status === 401;
     error.hidden = false;
     text(error, wrong ? 'That is not the token. It is the value of HTTP_TOKEN where the service runs.' : sentence(answer.problem));
     input.setAttribute('aria-invalid', 'true');

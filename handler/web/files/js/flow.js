@@ -1,5 +1,5 @@
 // Seven numbers with their last 15 minutes. Pointing at one shows the same moment in all.
-import { h, text, attr, fill } from './dom.js';
+import { h, text, fill } from './dom.js';
 import { NONE, clock, dur, now, num, rate, share } from './format.js';
 import { Trend, buckets, cursor } from './trend.js';
 
@@ -108,6 +108,5 @@ export function mountFlow(root, { store }) {
     const list = buckets(store.points, KEYS);
     for (const c of cells) c.trend.set(list, last, store.marks);
     numbers();
-    attr(root, 'data-ready', true);
   };
 }

@@ -2,7 +2,7 @@
 import { h, attr, fill, text, icon, copyButton } from './dom.js';
 import { at, bytes as size, exact, num, stamp } from './format.js';
 import { api, sentence } from './api.js';
-import { bytesOf, clean, cutNote, hex, marked, textOf } from './bytes.js';
+import { bytesOf, clean, cutNote, hex, marked, textOf, view } from './bytes.js';
 
 const GOOD = ['forwarded', 'late', 'filtered', 'counted'];
 const show = v => (v === undefined ? 'not there' : typeof v === 'string' ? v : JSON.stringify(v));
@@ -95,14 +95,14 @@ export class LetterPane {
             : 'Raw content is shown only with the token, or on the machine itself.';
       return h('div.fail', h('div.fail-head', heading), h('p.empty-line', say));
     }
-    const box = h('pre.bytes', { tabindex: '0', role: 'group', 'aria-label': 'Original bytes' });
+    const box = view('Original bytes');
     const paint = () => {
       attr(box, 'data-view', this.view);
       if (this.view === 'hex') text(box, hex(data));
       else fill(box, marked(data, l.at, l.until));
     };
     const views = h('div.segments', { role: 'group', 'aria-label': 'Show as' });
-    const view = (name, label) =>
+    const choice = (name, label) =>
       h('button.segment', {
         'aria-pressed': String(this.view === name),
         text: label,
@@ -112,7 +112,7 @@ export class LetterPane {
           paint();
         }
       });
-    views.append(view('text', 'Text'), view('hex', 'Hex'));
+    views.append(choice('text', 'Text'), choice('hex', 'Hex'));
     paint();
     const notes = [l.truncated && `Cut off when it was rejected: the event had ${size(l.truncated)}.`, cutNote(data)].filter(Boolean);
     return h(

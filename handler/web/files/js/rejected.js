@@ -145,7 +145,9 @@ export function mountRejected(root, { store, act }) {
     if (!older || (older.items && older.count !== g.count && Date.now() - older.at > 5000)) {
       state.older.set(kind, { ...older, at: Date.now(), count: g.count });
       api.letters({ stage: g.stage, code: g.code, limit: SHOWN }).then(answer => {
-        state.older.set(kind, { at: Date.now(), count: g.count, items: answer.items || [] });
+        // What could not be read is asked for again.
+        const had = (older && older.items) || [];
+        state.older.set(kind, { at: Date.now(), ...(answer.problem ? { count: -1, items: had } : { count: g.count, items: answer.items }) });
         render();
       });
     }

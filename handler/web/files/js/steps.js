@@ -1,7 +1,7 @@
 // The stages of an explained record as a list of steps. What they say is the service's Explanation.
 import { h, icon } from './dom.js';
 import { at, bytes as size, exact, plural, span, stamp } from './format.js';
-import { bytesOf, clean, cutNote, marked } from './bytes.js';
+import { bytesOf, clean, cutNote, marked, view } from './bytes.js';
 import { inputs } from './letter.js';
 
 export const MARK = { ok: 'check', failed: 'x', dropped: 'minus', late: 'wait', source: 'dot' };
@@ -63,7 +63,7 @@ function source(r, value) {
     'Record',
     facts,
     key && h('p.inputs.mono', h('span.muted', 'key = '), marked(key)),
-    value && h('pre.bytes', { tabindex: '0', role: 'group', 'aria-label': 'Value of the record' }, marked(value)),
+    value && view('Value of the record', marked(value)),
     value && cutNote(value) && h('p.muted', cutNote(value))
   );
 }
@@ -80,7 +80,7 @@ function decode(x, value, failed, line) {
       !t &&
         value &&
         byte &&
-        h('pre.bytes', { tabindex: '0', role: 'group', 'aria-label': 'Where it failed' }, marked(value, Number(byte[1])))
+        view('Where it failed', marked(value, byte[1] - 1))
     );
   }
   return step('ok', 'Decode', [plural(x.fields, 'field'), t && t.time && `, event time ${t.time} `, t && line(t.at)]);
@@ -258,8 +258,7 @@ function records(x) {
             : ` partition ${r.partition}${r.key === null ? '' : `, key ${clean(r.key)}`}`
         )
       ),
-      r.value !== undefined &&
-        h('pre.bytes', { tabindex: '0', role: 'group', 'aria-label': `Record for ${r.topic}` }, clean(JSON.stringify(r.value)))
+      r.value !== undefined && view(`Record for ${r.topic}`, clean(JSON.stringify(r.value)))
     )
   );
   return step(x.outcome === 'dead_letter' ? 'failed' : 'ok', 'Records', plural(x.records.length, 'record'), h('ul.produced', produced));
