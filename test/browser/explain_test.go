@@ -14,7 +14,7 @@ func explain(b *tab, partition int32, offset int64) {
 
 func TestARecordIsExplainedStageByStage(t *testing.T) {
 	s := serve(t, shipped(t), nil)
-	at := s.send(t, login("u1", "iOS", "199.172.111.135", "RU"), login("u2", "web", "199.172.111.135", "RU"), login("u3", "iOS", "unknown", "RU"), `{"user_id":`)
+	at := s.send(t, login("u1", "iOS", "199.172.111.135", "RU"), login("u2", "web", "199.172.111.135", "RU"), login("u3", "iOS", "unknown", "RU"), `{"user_id":`, `{"a":x}`)
 	b := open(t, s.url, look{})
 	b.await("#explain .recent", "newest of")
 
@@ -29,7 +29,16 @@ func TestARecordIsExplainedStageByStage(t *testing.T) {
 	b.await("#explain", "Rejected", "is not an IP address", s.group+"-dead-letter")
 	explain(b, at[3].Partition, at[3].Offset)
 	b.await("#explain", "Rejected", "unexpected end of JSON")
-	b.holds("the byte is marked", `document.querySelector('#explain .bytes mark')`)
+	explain(b, at[4].Partition, at[4].Offset)
+	b.await("#explain", "byte 6: ")
+	b.click(".reason", "invalid_json")
+	b.click(".letter-row", fmt.Sprintf("p%d · %d", at[4].Partition, at[4].Offset))
+	b.await(".letter", `{"a":x}`)
+	for _, place := range []string{"#explain", ".letter"} {
+		if marked := b.text(place + " .bytes mark"); marked != "x" {
+			t.Errorf("%s marks %q as the wrong byte", place, marked)
+		}
+	}
 
 	b.allow("404")
 	explain(b, at[0].Partition, 1_000_000)

@@ -63,6 +63,7 @@ func (s *service) start(t testing.TB) {
 		}
 		return nil
 	})
+	s.Says(t, soon, "recording insights") // before that tables are refused, which browsers put on the console
 }
 
 // send writes events to the source topic and says where they are.

@@ -242,10 +242,13 @@ func (b *tab) fill(selector, value string) {
 	b.press(value)
 }
 
+// quoted is a text in JSON and in JavaScript, with markup as it is.
 func quoted(s string) string {
-	text, err := json.Marshal(s)
-	if err != nil {
+	var text strings.Builder
+	out := json.NewEncoder(&text)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(s); err != nil {
 		panic(err)
 	}
-	return string(text)
+	return strings.TrimSuffix(text.String(), "\n")
 }

@@ -2,9 +2,11 @@
 import { h, attr, fill, text, icon, copyButton } from './dom.js';
 import { at, bytes as size, exact, num, stamp } from './format.js';
 import { api, sentence } from './api.js';
+import { cut } from './chart.js';
 import { bytesOf, clean, cutNote, hex, marked, textOf, view } from './bytes.js';
 
 const GOOD = ['forwarded', 'late', 'filtered', 'counted'];
+const short = (v, n) => cut(clean(v), n);
 const show = v => (v === undefined ? 'not there' : typeof v === 'string' ? v : JSON.stringify(v));
 
 // What an expression read: path = value.
@@ -144,7 +146,7 @@ export class LetterPane {
     ].filter(Boolean);
     return h(
       'dl.pairs',
-      list.map(([k, v]) => h('div', h('dt', { title: clean(k), text: clean(k) }), h('dd.mono', { title: clean(v), text: clean(v) })))
+      list.map(([k, v]) => h('div', h('dt', short(k, 40)), h('dd.mono', { title: clean(v) }, short(v, 400))))
     );
   }
 }
