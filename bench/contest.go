@@ -126,7 +126,7 @@ func (b *bench) profile(c contest, client client, round int) (stop func(), err e
 }
 
 // median of the values that get takes from the samples.
-func median(samples []sample, get func(sample) float64) float64 {
+func median[S any](samples []S, get func(S) float64) float64 {
 	values := make([]float64, len(samples))
 	for i, s := range samples {
 		values[i] = get(s)

@@ -49,6 +49,9 @@ func (b *bench) fill(ctx context.Context, topic string, seed maphash.Seed) (load
 	}
 	config := generator.Default()
 	config.Seed, config.Start, config.Step = 1, time.UnixMilli(1_700_000_000_000), time.Millisecond
+	if !b.begin.IsZero() {
+		config.Start = b.begin
+	}
 	if b.users > 0 {
 		config.Users = b.users
 	}

@@ -1,6 +1,7 @@
 // Command bench measures what the engine costs on a real Kafka. Without a first word it compares the Kafka layer with
 // kafka-go's Reader and Writer and franz-go: CPU time per event, and the time of a commit. With the word pipeline it
-// compares whole services that do the same work as processes, catching up and at a steady rate; with the word groups it fills a window with a million of them and restores it. It is a program and not a
+// compares whole services that do the same work as processes, catching up and at a steady rate; with the word groups it
+// fills a window with a million of them and restores it; with the word tabs it opens dashboards. It is a program and not a
 // test: it asserts nothing about time, since a shared machine has good and bad minutes, but an error, a lost event or an
 // output that differs ends it.
 package main
@@ -42,6 +43,8 @@ func run(ctx context.Context, arguments []string) error {
 			parse, measure, arguments = parsePipeline, (*bench).pipeline, arguments[1:]
 		case "groups":
 			parse, measure, arguments = parseGroups, (*bench).groups, arguments[1:]
+		case "tabs":
+			parse, measure, arguments = parseTabs, (*bench).tabs, arguments[1:]
 		}
 	}
 	o, err := parse(arguments)

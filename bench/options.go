@@ -33,7 +33,9 @@ type options struct {
 	rate      int
 	steady    time.Duration
 
-	users int // that log in; 0: the generator's own number
+	users int       // that log in; 0: the generator's own number
+	open  int       // tabs
+	begin time.Time // of the events that lie in a topic; zero: long ago
 }
 
 // flags are those that both have.
@@ -80,6 +82,16 @@ func parseGroups(arguments []string) (options, error) {
 	flags.IntVar(&o.users, "users", 1_400_000, "users that may log in; about three quarters of them do")
 	flags.IntVar(&o.rate, "rate", 2_000, "events a second while finals are timed")
 	return o, o.parse(flags, "scripts/bench.sh groups", arguments)
+}
+
+func parseTabs(arguments []string) (options, error) {
+	var o options
+	flags := o.flags("bench tabs", []string{"tabs"}, 2_000_000, 3)
+	o.processes(flags)
+	flags.IntVar(&o.open, "tabs", 50, "dashboards that are open")
+	flags.IntVar(&o.rate, "rate", 20_000, "events a second")
+	flags.DurationVar(&o.steady, "steady", 20*time.Second, "how long each turn is measured")
+	return o, o.parse(flags, "scripts/bench.sh tabs", arguments)
 }
 
 func (o *options) parse(flags *flag.FlagSet, command string, arguments []string) error {

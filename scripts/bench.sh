@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks of bench/ against a real Kafka of their own (docs/performance.md). Without arguments: all of them, and
-# the reports go to bench/results/. "bench.sh layer", "bench.sh pipeline" and "bench.sh groups" run one of the three suites. With arguments
+# the reports go to bench/results/. "bench.sh layer", "bench.sh pipeline", "bench.sh groups" and "bench.sh tabs" run one of the four suites. With arguments
 # behind that, which go to the program, the report is only printed: bench.sh layer -only consume -rounds 3
 #   KAFKA_VERSION         default 4.3.1
 #   KAFKA_PORT KAFKA_HOME as for kafka.sh
@@ -11,14 +11,15 @@ export KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/bench} KAFKA_HEAP=${KAFKA_HEAP:-1g}
 # Which suites run. Flags without a suite are those of the first.
 case ${1:-} in
-layer | pipeline | groups) suites=$1; shift ;;
-'') suites='layer pipeline groups' ;;
+layer | pipeline | groups | tabs) suites=$1; shift ;;
+'') suites='layer pipeline groups tabs' ;;
 *) suites=layer ;;
 esac
 trap 'scripts/kafka.sh stop "$KAFKA_VERSION"' EXIT
 
 layer() { go run -C bench . "$@"; }
 pipeline() { go run -C bench . pipeline -broker-pid "$(cat "$KAFKA_HOME/$KAFKA_VERSION/1.pid")" "$@"; }
+tabs() { go run -C bench . tabs "$@"; }
 groups() { go run -C bench . groups -broker-pid "$(cat "$KAFKA_HOME/$KAFKA_VERSION/1.pid")" "$@"; }
 
 for suite in $suites; do # each with a broker that has seen nothing
@@ -28,6 +29,7 @@ for suite in $suites; do # each with a broker that has seen nothing
   0layer) layer -out "results/kafka-$KAFKA_VERSION" ;;
   0pipeline) pipeline -out "results/pipeline-$KAFKA_VERSION" ;;
   0groups) groups -out "results/groups-$KAFKA_VERSION" ;;
+  0tabs) tabs -out "results/tabs-$KAFKA_VERSION" ;;
   *) "$suite" "$@" ;;
   esac
 done

@@ -47,6 +47,7 @@ type Config struct {
 type API struct {
 	Config
 	live    *live
+	tables  *shared
 	heavy   chan struct{} // a place for each request that keeps a processor busy, or the store
 	routes  map[string][]route
 	mux     *http.ServeMux
@@ -72,7 +73,7 @@ func seldom(log zerolog.Logger) zerolog.Logger {
 
 // New makes the API. Close ends its streams.
 func New(c Config) *API {
-	a := &API{Config: c, heavy: make(chan struct{}, maxHeavy), routes: map[string][]route{}, mux: http.NewServeMux()}
+	a := &API{Config: c, tables: newShared(), heavy: make(chan struct{}, maxHeavy), routes: map[string][]route{}, mux: http.NewServeMux()}
 	a.live = newLive(a)
 	a.failed, a.barred = seldom(c.Log), seldom(c.Log)
 	for _, r := range a.list() {

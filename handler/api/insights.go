@@ -78,11 +78,18 @@ func (a *API) groups(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	found, err := a.Insights.Groups(r.Context(), q)
+	body, err := a.tables.get(r.Context(), r.URL.RawQuery, func() ([]byte, error) {
+		found, err := a.Insights.Groups(r.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		return encoded(a.table(q.Aggregate, found))
+	})
 	if err != nil {
 		return err
 	}
-	return answer(w, a.table(q.Aggregate, found))
+	write(w, "application/json", http.StatusOK, body)
+	return nil
 }
 
 // measures are the names of an aggregate's measures; none when the pipeline in use does not have it, or no more.

@@ -18,15 +18,25 @@ func answer(w http.ResponseWriter, v any) error {
 // writeJSON writes a document whole, so that one that cannot be encoded is no half answer. Signs that mean something in HTML
 // are escaped: whoever takes it for a page sees text.
 func writeJSON(w http.ResponseWriter, contentType string, status int, v any) error {
-	var b bytes.Buffer
-	if err := json.NewEncoder(&b).Encode(v); err != nil {
+	body, err := encoded(v)
+	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the peer is gone: nobody to tell
+	write(w, contentType, status, body)
 	return nil
+}
+
+func encoded(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := json.NewEncoder(&b).Encode(v)
+	return b.Bytes(), err
+}
+
+func write(w http.ResponseWriter, contentType string, status int, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the peer is gone: nobody to tell
 }
 
 // page is a part of a list.

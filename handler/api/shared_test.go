@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPagesThatAskTogetherShareAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, made := newShared(), atomic.Int64{}
+		fill := func() ([]byte, error) {
+			time.Sleep(20 * time.Millisecond)
+			return fmt.Append(nil, made.Add(1)), nil
+		}
+		together := func(want string) {
+			t.Helper()
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					if body, err := s.get(t.Context(), "table", fill); err != nil || string(body) != want {
+						t.Errorf("got %q, %v, want %q", body, err, want)
+					}
+				})
+			}
+			all.Wait()
+		}
+		together("1")
+		time.Sleep(liveEvery - 20*time.Millisecond)
+		together("2") // with the next frame
+		if body, err := s.get(t.Context(), "another table", fill); err != nil || string(body) != "3" {
+			t.Errorf("another question: %q, %v", body, err)
+		}
+	})
+}
+
+func TestAFailureOrALargeAnswerIsNotShared(t *testing.T) {
+	s := newShared()
+	if _, err := s.get(t.Context(), "k", func() ([]byte, error) { return nil, errors.New("away") }); err == nil {
+		t.Error("no failure")
+	}
+	made := 0
+	for range 2 {
+		if body, err := s.get(t.Context(), "k", func() ([]byte, error) { made++; return make([]byte, maxSharedBytes+1), nil }); err != nil || len(body) <= maxSharedBytes {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+	}
+	if made != 2 {
+		t.Errorf("a large answer was made %d times", made)
+	}
+	for i := range 10 * maxShared {
+		_, _ = s.get(t.Context(), fmt.Sprint(i), func() ([]byte, error) { return []byte("x"), nil })
+	}
+	if len(s.made) > maxShared {
+		t.Errorf("%d answers are kept", len(s.made))
+	}
+}
+
+func TestWhoeverWaitsForASharedAnswerMayLeave(t *testing.T) {
+	s, ctx := newShared(), t.Context()
+	making, end := make(chan struct{}), make(chan struct{})
+	done := make(chan error)
+	go func() {
+		_, err := s.get(ctx, "k", func() ([]byte, error) { close(making); <-end; return []byte("x"), nil })
+		done <- err
+	}()
+	<-making
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := s.get(gone, "k", func() ([]byte, error) { t.Error("made twice"); return nil, nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(end)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
