@@ -21,6 +21,7 @@ type history struct {
 
 // add appends a point. The ways of the pipeline are of the moment only: 900 times all of them is more than anybody wants.
 func (h *history) add(p model.Point) {
+	p.Rates = round(p.Rates)
 	p.Edges = nil
 	h.ring[h.next] = p
 	h.next = (h.next + 1) % historyPoints

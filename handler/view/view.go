@@ -142,10 +142,5 @@ func (v *View) Rates() model.Point {
 func (v *View) History() ([]model.Point, []model.Mark) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	points := v.history.points()
-	for i := range points {
-		points[i].Rates = round(points[i].Rates)
-		points[i].Edges = nil
-	}
-	return points, append([]model.Mark{}, v.history.marks...)
+	return v.history.points(), append([]model.Mark{}, v.history.marks...)
 }
