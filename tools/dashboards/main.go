@@ -92,7 +92,7 @@ func dashboard(name, title string, rows []row) object {
 	return object{
 		"uid": "data-stream-engine-" + name, "title": title, "tags": []string{"kafka", "data-stream-engine"}, "timezone": "utc",
 		"schemaVersion": 41, "version": 1, "editable": true, "graphTooltip": 1, "refresh": "10s", "time": object{"from": "now-1h", "to": "now"},
-		"links": []object{{"type": "dashboards", "tags": []string{"data-stream-engine"}, "title": "data-stream-engine", "asDropdown": false, "includeVars": true, "keepTime": true}},
+		"links": []object{{"type": "dashboards", "tags": []string{"data-stream-engine"}, "title": "data-stream-engine", "icon": "external link", "tooltip": "", "asDropdown": false, "includeVars": true, "keepTime": true, "targetBlank": false}},
 		"templating": object{"list": []object{
 			variable("datasource", object{"type": "datasource", "query": "prometheus", "label": "Data source"}),
 			variable("job", labels("stream_engine_build_info", "job", "Job")),
