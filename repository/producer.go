@@ -101,7 +101,13 @@ func (p *Producer) Begin(ctx context.Context, group string) error {
 	}
 	last := p.last
 	p.last = nil
-	return p.add(ctx, last)
+	return p.retry.Do(ctx, adding, func(ctx context.Context) error {
+		err := p.addOnce(ctx, last)
+		if broker.Code(err) == broker.UnknownTopicOrPartition {
+			return nil // a topic is gone, which nobody may write to any more: who writes adds the others
+		}
+		return err
+	})
 }
 
 func (p *Producer) addOffsets(ctx context.Context, group string) error {
@@ -128,8 +134,14 @@ func (p *Producer) addOffsets(ctx context.Context, group string) error {
 	return nil
 }
 
+const adding = "add partitions to transaction"
+
 // add makes partitions part of the transaction.
 func (p *Producer) add(ctx context.Context, partitions []model.TopicPartition) error {
+	return p.retry.Do(ctx, adding, func(ctx context.Context) error { return p.addOnce(ctx, partitions) })
+}
+
+func (p *Producer) addOnce(ctx context.Context, partitions []model.TopicPartition) error {
 	var missing []model.TopicPartition
 	for _, tp := range partitions {
 		if !p.added[tp] {
@@ -146,18 +158,15 @@ func (p *Producer) add(ctx context.Context, partitions []model.TopicPartition) e
 		t.Topic, t.Partitions = topic, numbers
 		q.Topics = append(q.Topics, t)
 	}
-	err := p.retry.Do(ctx, "add partitions to transaction", func(ctx context.Context) error {
-		answer, err := p.callCoordinator(ctx, q)
-		if err != nil {
-			return err
-		}
-		r, ok := answer.(*kmsg.AddPartitionsToTxnResponse)
-		if !ok {
-			return fmt.Errorf("unexpected answer %T to AddPartitionsToTxn", answer)
-		}
-		return p.checkAdded(r)
-	})
+	answer, err := p.callCoordinator(ctx, q)
 	if err != nil {
+		return err
+	}
+	r, ok := answer.(*kmsg.AddPartitionsToTxnResponse)
+	if !ok {
+		return fmt.Errorf("unexpected answer %T to AddPartitionsToTxn", answer)
+	}
+	if err := p.checkAdded(r); err != nil {
 		return err
 	}
 	p.open = true

@@ -235,6 +235,27 @@ func TestPartitionsOfTheLastTransactionAreAddedAhead(t *testing.T) {
 	r.requireCommitted(topic, map[int32][]string{0: {"0"}, 1: {"0", "1"}, 2: {"1"}, 3: {"3", "4", "4"}})
 }
 
+// After a reload an output may be left out, and its topic deleted.
+func TestATopicThatIsGoneIsNotAddedAhead(t *testing.T) {
+	r := newRig(t)
+	gone, there := r.topic(1), r.topic(1)
+	p := r.initialised(unique(t))
+	ctx := within(t, 20*time.Second)
+	must(t, p.Begin(ctx, "g"))
+	write(t, p, p.batch(gone, 0, "a"), p.batch(there, 0, "b"))
+	must(t, p.End(ctx, true))
+	_, err := r.admin.DeleteTopic(ctx, gone)
+	must(t, err)
+	eventually(t, "that the brokers know", func() bool {
+		_, err := r.another().RefreshTopics(ctx, gone)
+		return broker.Code(err) == broker.UnknownTopicOrPartition
+	})
+	must(t, p.Begin(ctx, "g"))
+	write(t, p, p.batch(there, 0, "c"))
+	must(t, p.End(ctx, true))
+	r.requireCommitted(there, map[int32][]string{0: {"b", "c"}})
+}
+
 func TestNothingIsEndedThatWasNotBegun(t *testing.T) {
 	r := fakeRig(t)
 	p := r.initialised(unique(t))
