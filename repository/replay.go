@@ -79,7 +79,8 @@ func (r *Replays) Send(ctx context.Context, messages []model.Message, partitions
 	return refused, flush()
 }
 
-// Commit makes everything that was sent visible at once, with what is to be known of the request; empty: nothing new.
+// Commit makes everything that was sent visible at once, with what is to be known of the request; empty: nothing new. An error
+// of class Transient says that nobody knows whether it did.
 func (r *Replays) Commit(ctx context.Context, notes string) error {
 	if notes != "" {
 		note := model.Note{Watermark: model.NoWatermark, Replays: notes}
@@ -88,7 +89,11 @@ func (r *Replays) Commit(ctx context.Context, notes string) error {
 			return err
 		}
 	}
-	return r.producer.End(ctx, true)
+	err := r.producer.End(ctx, true)
+	if err != nil && model.ClassOf(err) == model.Fenced { // perhaps only since it was done, and the answer to that was lost
+		return &model.Error{Class: model.Transient, Op: "commit replay of", Subject: r.group, Err: err}
+	}
+	return err
 }
 
 // Abort gives up what was sent since Begin. After an error the next Begin of any instance does.

@@ -92,6 +92,7 @@ func TestAReplayThatWasLeftUndoneIsEndedByTheNext(t *testing.T) {
 	_, err = next.Send(ctx, letters(5, 2), 2)
 	must(t, err)
 	must(t, next.Commit(ctx, "next"))
+	requireClass(t, frozen.Commit(ctx, ""), model.Transient)
 	requireClass(t, frozen.Commit(ctx, "frozen"), model.Fenced)
 	must(t, frozen.Abort(ctx))
 	if n := r.replayed(group); n != 5 {

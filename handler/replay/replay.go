@@ -44,7 +44,8 @@ type Outlet interface {
 type Transaction interface {
 	// Begin ends what another replay of the group has left undone, and returns what the last ones have noted.
 	Begin(ctx context.Context) (notes string, err error)
-	// Commit makes everything that was sent visible, with notes; empty: as they were.
+	// Commit makes everything that was sent visible, with notes; empty: as they were. An error of class Transient says that
+	// whether it did is not known, any other that it did not.
 	Commit(ctx context.Context, notes string) error
 	// Abort gives up what was sent.
 	Abort(ctx context.Context) error
@@ -107,13 +108,8 @@ func (r *Replayer) Replay(ctx context.Context, request model.ReplayRequest) (mod
 	case <-ctx.Done():
 		return model.Replayed{}, busy(errors.New("another request is being replayed"))
 	}
-	began := r.now()
 	done, err := r.replay(ctx, request)
 	if err != nil && model.ClassOf(err) == model.Fenced {
-		if took := r.now().Sub(began); took >= r.cfg.Timeout {
-			return done, &model.Error{Class: model.Rejected, Op: op, Err: fmt.Errorf("it took %s, and TRANSACTION_TIMEOUT is %s: nothing was sent", took.Round(time.Second), r.cfg.Timeout),
-				Hint: "select fewer letters"}
-		}
 		err = busy(fmt.Errorf("another instance has begun a replay meanwhile, nothing was sent: %w", err))
 	}
 	return done, err
@@ -151,7 +147,12 @@ func (r *Replayer) replay(ctx context.Context, request model.ReplayRequest) (mod
 
 // send is the transaction. From the moment on at which it is to be committed nobody can call it off.
 func (r *Replayer) send(ctx context.Context, request model.ReplayRequest, batch *batch, book book, partitions int32) (model.Replayed, error) {
+	began := r.now()
 	abort := func(err error) (model.Replayed, error) {
+		if took := r.now().Sub(began); model.ClassOf(err) == model.Fenced && took >= r.cfg.Timeout {
+			err = &model.Error{Class: model.Rejected, Op: op, Err: fmt.Errorf("it took %s, and TRANSACTION_TIMEOUT is %s: nothing was sent", took.Round(time.Second), r.cfg.Timeout),
+				Hint: "select fewer letters"}
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
 		_ = r.cfg.Outlet.Abort(ctx) // if it fails the next replay does it, or the broker after the transaction's timeout
@@ -173,7 +174,7 @@ func (r *Replayer) send(ctx context.Context, request model.ReplayRequest, batch 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if err := r.cfg.Outlet.Commit(ending, book.with(request, done)); err != nil {
-		if ending.Err() != nil {
+		if ending.Err() != nil || model.ClassOf(err) == model.Transient {
 			return model.Replayed{}, &model.Error{Class: model.Transient, Op: op, Err: fmt.Errorf("whether it was committed is not known: %w", err),
 				Hint: "ask again with the same Idempotency-Key, which does it once"}
 		}

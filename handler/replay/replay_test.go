@@ -221,15 +221,20 @@ func TestOneRequestAtATime(t *testing.T) {
 	})
 }
 
-// Being fenced means that another instance replays, or that this took too long.
+// Being fenced means that another instance replays, or that the transaction took too long; what comes before it may take longer.
 func TestWhoIsFencedIsToldWhy(t *testing.T) {
 	r := newRig(t)
-	id := r.fail(`{}`, broken, 0)
-	r.fails["commit"] = &model.Error{Class: model.Fenced, Op: "commit", Err: errors.New("fenced")}
-	r.requireRefusal(model.Conflict, "another instance", model.ReplayRequest{IDs: []string{id}})
-	r.now = func() time.Time { return time.Now().Add(time.Duration(r.aborted) * time.Minute) }
-	r.onSend = func() { r.aborted++ }
-	r.requireRefusal(model.Rejected, "TRANSACTION_TIMEOUT", model.ReplayRequest{IDs: []string{id}})
+	one := model.ReplayRequest{IDs: []string{r.fail(`{}`, broken, 0)}}
+	late := time.Duration(0)
+	r.now = func() time.Time { return time.Now().Add(late) }
+	r.onPrepare = func() { late += time.Minute }
+	r.fails["send"] = &model.Error{Class: model.Fenced, Op: "produce", Err: errors.New("fenced")}
+	r.requireRefusal(model.Conflict, "another instance", one)
+	r.onSend = func() { late += time.Minute }
+	r.requireRefusal(model.Rejected, "TRANSACTION_TIMEOUT", one)
+	r.onSend = func() { r.open = nil } // nobody ends it
+	r.fails = map[string]error{"commit": &model.Error{Class: model.Transient, Op: "commit", Err: errors.New("fenced")}}
+	r.requireRefusal(model.Transient, "not known", one)
 }
 
 func TestVerdicts(t *testing.T) {

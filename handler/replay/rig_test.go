@@ -43,14 +43,20 @@ type rig struct {
 	fails     map[string]error // by the step: begin, send, commit, abort, prepare, read, store
 	aborted   int
 	onSend    func()
+	onPrepare func()
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, partitions: 4, fails: map[string]error{}}
+	r := &rig{t: t, partitions: 4, fails: map[string]error{}, onPrepare: func() {}}
 	r.load(pipeline)
-	r.Replayer = New(Config{Letters: r, Store: r, Pipelines: r, Outlet: r, Prepare: func(context.Context) (int32, error) { return r.partitions, r.fails["prepare"] }, Timeout: 10 * time.Second})
+	r.Replayer = New(Config{Letters: r, Store: r, Pipelines: r, Outlet: r, Prepare: r.prepare, Timeout: 10 * time.Second})
 	return r
+}
+
+func (r *rig) prepare(context.Context) (int32, error) {
+	r.onPrepare()
+	return r.partitions, r.fails["prepare"]
 }
 
 func (r *rig) load(text string) {
