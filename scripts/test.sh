@@ -5,8 +5,8 @@
 #   CHAOS_KILLS         kill -9 of an instance, default 20;  CHAOS_BROKER_KILLS: of a broker, default 3
 #   KRAFT, ZOOKEEPER    the Kafka releases, default 4.3.1 and 3.9.2
 #   KAFKA_PORT          first port of the brokers, default 19092; suites that run side by side take those 2,000 and 4,000 higher too
-# test.sh STEP... runs only these: setup format vet lint vulnerabilities unit model deploy contract browser security integration fuzz
-# chaos; stop: ends the brokers of a broken-off run
+# test.sh STEP... runs only these: setup format vet lint vulnerabilities unit model http deploy contract browser security integration
+# fuzz chaos; stop: ends the brokers of a broken-off run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -98,7 +98,6 @@ deploy() { KAFKA_PORT=$(port 4000) scripts/deploy.sh check; }
 
 contract() { go test -C test/contract -count=1 ./... && scripts/apifuzz.sh; }
 
-
 browser() { scripts/browser.sh; }
 
 security() { KAFKA_PORT=$(port 2000) TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 40m ./test/security/...; }
@@ -143,7 +142,7 @@ stop_brokers() { # what a test that was interrupted left behind
 }
 trap stop_brokers EXIT
 
-[ $# -gt 0 ] || set -- setup format vet lint vulnerabilities unit model contract browser integration fuzz chaos
+[ $# -gt 0 ] || set -- setup format vet lint vulnerabilities unit model http integration fuzz chaos
 for name; do
   case $name in
   setup) step "Set up: C compiler, Go modules, Apache Kafka $kraft and $zookeeper, Prometheus, nginx, Chromium" setup ;;
@@ -156,6 +155,7 @@ for name; do
   deploy) step "What deploys it: rules, dashboards, manifests, an alert from a stopped broker" deploy ;;
   contract) step "The API: its description, and what nobody should send" contract ;;
   browser) step "The dashboard in a browser" browser ;;
+  http) step "The API and the dashboard" side_by_side contract browser ;;
   security) step "Security: Apache Kafka $kraft with TLS, SASL and ACLs" security "$kraft" ;;
   integration)
     step "Integration: Apache Kafka $kraft (KRaft) and $zookeeper (ZooKeeper)" side_by_side "integration $kraft 0" "integration $zookeeper 2000"
@@ -167,7 +167,7 @@ for name; do
     for KAFKA_HOME in "$PWD"/.kafka "$PWD"/.kafka/*/; do stop_brokers; done
     exit
     ;;
-  *) echo "no step $name: setup format vet lint vulnerabilities unit model deploy contract browser security integration fuzz chaos" >&2; exit 2 ;;
+  *) echo "no step $name: setup format vet lint vulnerabilities unit model http deploy contract browser security integration fuzz chaos" >&2; exit 2 ;;
   esac
 done
 printf '\n==> all passed, %s s\n' $SECONDS
