@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"math"
 	"net"
 	"net/http"
 	"path"
@@ -20,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/handler/guard"
+	"data-stream-engine/handler/problem"
 	"data-stream-engine/model"
 )
 
@@ -186,15 +186,14 @@ func exact(next http.Handler) http.Handler {
 }
 
 func nothing(w http.ResponseWriter, r *http.Request) {
-	problem(w, http.StatusNotFound, "there is nothing at "+strconv.QuoteToASCII(r.URL.Path))
+	problem.Write(w, problem.Missing("there is nothing at "+strconv.QuoteToASCII(r.URL.Path)))
 }
 
 // get refuses every method but GET and HEAD.
 func get(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			problem(w, http.StatusMethodNotAllowed, r.Method+" is not allowed on "+r.URL.Path)
+			problem.WriteMethod(w, r.URL.Path, http.MethodGet, http.MethodHead)
 			return
 		}
 		next(w, r)
@@ -203,24 +202,15 @@ func get(next http.HandlerFunc) http.Handler {
 
 // refuse answers with what the guard says.
 func refuse(w http.ResponseWriter, _ *http.Request, err error) {
-	d, ok := errors.AsType[*guard.Denied](err)
+	why, ok := errors.AsType[*guard.Denied](err)
 	if !ok {
-		problem(w, http.StatusForbidden, err.Error())
-		return
+		why = &guard.Denied{Status: http.StatusForbidden, Title: "Refused", Detail: err.Error()}
 	}
-	if d.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(d.RetryAfter.Seconds()))))
-	}
-	problem(w, d.Status, d.Error())
+	problem.Write(w, problem.Refused(why))
 }
 
-// problem answers with a problem document (RFC 9457).
-func problem(w http.ResponseWriter, status int, detail string) {
-	writeJSON(w, "application/problem+json", status, map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
-}
-
-func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
-	w.Header().Set("Content-Type", contentType)
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the peer is gone: nobody to tell
 }

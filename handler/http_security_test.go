@@ -9,13 +9,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +62,27 @@ func TestPathsAreTakenAsTheyAre(t *testing.T) {
 		}
 		if strings.Contains(answer, "Location: //") || strings.Contains(answer, "Location: http") {
 			t.Errorf("%s leads elsewhere: %s", path, answer)
+		}
+	}
+}
+
+// What the door itself refuses below /api/ is a problem as those of the API are: of a type, and with a detail that is no title.
+func TestProblemsOfTheDoorAreThoseOfTheAPI(t *testing.T) {
+	h, _ := door(t, time.Hour)
+	for _, c := range []struct{ request, kind, detail string }{
+		{"GET /api//v1/status HTTP/1.1\r\n", "not-found", "nothing at"},
+		{"GET /api/v1/status HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n", "denied", "a browser sent this"},
+		{"POST /api/v1/pause HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n", "denied", "a browser sent this"},
+		{"POST /livez HTTP/1.1\r\nContent-Length: 0\r\n", "method", "GET, HEAD"},
+	} {
+		answer := raw(t, h.Addr(), c.request+"Host: localhost\r\nConnection: close\r\n\r\n")
+		_, body, _ := strings.Cut(answer, "\r\n\r\n")
+		var d struct{ Type, Title, Detail string }
+		if err := json.Unmarshal([]byte(body), &d); err != nil {
+			t.Fatalf("%s: %v", answer, err)
+		}
+		if d.Type != "urn:stream-engine:problem:"+c.kind || d.Title == "" || !strings.Contains(d.Detail, c.detail) || strings.Contains(d.Detail, d.Title) {
+			t.Errorf("%s: %+v", c.request, d)
 		}
 	}
 }
@@ -144,70 +165,6 @@ func TestLargeBodiesAndHeadersAreRefused(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := atMost(inner, 2, 1) // of which this machine may take all
-	defer l.Close()
-	accepted := make(chan net.Conn, 10)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- conn
-		}
-	}()
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-		return conn
-	}
-	one, two := dial(), dial()
-	defer one.Close()
-	defer two.Close()
-	first, second := <-accepted, <-accepted
-	defer second.Close()
-	three := dial()
-	defer three.Close()
-	if _, err := three.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("one too many: %v", err)
-	}
-	first.Close()
-	first.Close() // gives its place back once
-	four := dial()
-	defer four.Close()
-	(<-accepted).Close()
-}
-
-func TestNoPeerTakesAllConnections(t *testing.T) {
-	l, _ := atMost(nil, 3, 2).(*boundedListener)
-	a, b := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("10.1.2.4")
-	if !l.enter(a) || !l.enter(a) || l.enter(a) || !l.enter(b) || l.enter(b) {
-		t.Errorf("%d connections of %v", l.open, l.peers)
-	}
-	l.leave(b)
-	if l.enter(a) {
-		t.Error("one peer has all places")
-	}
-	l.leave(a)
-	if !l.enter(a) || !l.enter(b) {
-		t.Error("a place that was left is not free")
-	}
-	l.leave(a)
-	l.leave(a)
-	l.leave(b)
-	if l.open != 0 || len(l.peers) != 0 {
-		t.Errorf("when all have gone: %d of %v", l.open, l.peers)
-	}
-}
-
 func TestProfilesAreForThisMachineOnly(t *testing.T) {
 	h, c := door(t, time.Hour)
 	ask := func(path string, headers ...string) int {
@@ -247,6 +204,9 @@ func TestProfilesAreForThisMachineOnly(t *testing.T) {
 	defer func() { _ = h.Close(context.Background()) }()
 	if a, b := ask("/debug/pprof/heap"), ask("/debug/pprof/heap", "Authorization", "Bearer 0123456789abcdef-token"); a != 401 || b != 200 {
 		t.Errorf("with HTTP_TOKEN: %d without, %d with it", a, b)
+	}
+	if response, body := request(t, h, http.MethodGet, "/debug/pprof/heap"); response.Header.Get("WWW-Authenticate") == "" || !strings.Contains(body, `"title":"Needs the token"`) {
+		t.Errorf("without the token: %v %s", response.Header, body)
 	}
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} { // probes and scrapers have no token
 		if got := ask(path, "X-Forwarded-For", "1.2.3.4"); got == 401 || got == 403 {

@@ -19,7 +19,7 @@ func (h *HTTP) livez(w http.ResponseWriter, _ *http.Request) {
 		answer["alive"] = false
 		answer["reason"] = fmt.Sprintf("no progress for %s, longer than MAX_POLL_INTERVAL=%s", age.Round(time.Millisecond), h.config.MaxIdle)
 	}
-	writeJSON(w, "application/json", status, answer)
+	writeJSON(w, status, answer)
 }
 
 // readyz is for machines, by its status, and for people: the summary says the same as the dashboard.
@@ -36,7 +36,7 @@ func (h *HTTP) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !answer.Ready {
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, "application/json", status, answer)
+	writeJSON(w, status, answer)
 }
 
 // profiles are Go's own profiles, for somebody on this machine: memory holds events, and a profile costs time.

@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"data-stream-engine/handler/guard"
+	"data-stream-engine/handler/problem"
 )
 
 // Prefix is where the API lies.
@@ -83,7 +83,7 @@ func New(c Config) *API {
 		a.mux.Handle(path, a.dispatch(path, list))
 	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.fail(w, r, notThere("nothing is at "+r.URL.Path+"; "+Prefix+"openapi.yaml lists what there is"))
+		a.fail(w, r, problem.Missing("nothing is at "+r.URL.Path+"; "+Prefix+"openapi.yaml lists what there is"))
 	})
 	return a
 }
@@ -135,8 +135,7 @@ func (a *API) dispatch(path string, list []route) http.Handler {
 		}
 		i := slices.IndexFunc(list, func(known route) bool { return known.method == method })
 		if i < 0 {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			a.fail(w, r, &Problem{Status: http.StatusMethodNotAllowed, Type: typeMethod, Title: "Not this method", Detail: fmt.Sprintf("%s takes %s", path, strings.Join(allowed, ", "))})
+			problem.WriteMethod(w, path, allowed...)
 			return
 		}
 		a.serve(w, r, list[i])
@@ -177,5 +176,5 @@ func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.Log.Error().Str("path", r.URL.Path).Str("panic", fmt.Sprint(why)).Bytes("stack", debug.Stack()).Msg("a request met a mistake in the service")
-	Refuse(w, r, &Problem{Status: http.StatusInternalServerError, Type: typeInternal, Title: "A mistake in the service", Detail: "the log says more"})
+	problem.Write(w, &problem.Document{Status: http.StatusInternalServerError, Type: problem.Internal, Title: "A mistake in the service", Detail: "the log says more"})
 }

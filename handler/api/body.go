@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"data-stream-engine/handler/problem"
 )
 
 const (
@@ -25,14 +27,14 @@ func body(w http.ResponseWriter, r *http.Request, members map[string]any) error 
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
 	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return &Problem{Status: http.StatusUnsupportedMediaType, Type: typeMedia, Title: "Needs JSON", Detail: "send one JSON object with Content-Type: application/json"}
+		return &problem.Document{Status: http.StatusUnsupportedMediaType, Type: problem.MediaType, Title: "Needs JSON", Detail: "send one JSON object with Content-Type: application/json"}
 	}
 	if err := none(r); err != nil {
 		return err
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return &Problem{Status: http.StatusRequestEntityTooLarge, Type: typeTooLarge, Title: "Too large", Detail: fmt.Sprintf("a body has %d bytes at most", maxBody)}
+		return &problem.Document{Status: http.StatusRequestEntityTooLarge, Type: problem.TooLarge, Title: "Too large", Detail: fmt.Sprintf("a body has %d bytes at most", maxBody)}
 	}
 	if err != nil {
 		return wrong(mistake{"body", "it ended early, or came too slowly"})
@@ -86,9 +88,9 @@ func member(name string, value json.RawMessage, members map[string]any, again bo
 	into, known := members[name]
 	switch {
 	case !known && len(members) == 0:
-		return mistake{shown(name), "there is no such member here; the object is empty"}, false
+		return mistake{problem.Shown(name), "there is no such member here; the object is empty"}, false
 	case !known:
-		return mistake{shown(name), "there is no such member here; there are: " + strings.Join(slices.Sorted(maps.Keys(members)), ", ")}, false
+		return mistake{problem.Shown(name), "there is no such member here; there are: " + strings.Join(slices.Sorted(maps.Keys(members)), ", ")}, false
 	case again:
 		return mistake{name, "is given twice"}, false
 	case holdsNull(value):

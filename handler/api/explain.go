@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"data-stream-engine/handler/problem"
 	"data-stream-engine/model"
 	"data-stream-engine/service"
 )
@@ -16,7 +17,7 @@ func (a *API) busy(r *http.Request) (done func(), err error) {
 	case a.heavy <- struct{}{}:
 		return func() { <-a.heavy }, nil
 	case <-r.Context().Done():
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Type: typeUnavailable, Title: "Too busy", Detail: "others explain and try events, or list anomalies, at the moment", retry: retryAfter}
+		return nil, &problem.Document{Status: http.StatusServiceUnavailable, Type: problem.Unavailable, Title: "Too busy", Detail: "others explain and try events, or list anomalies, at the moment", RetryAfter: retryAfter}
 	}
 }
 
@@ -49,7 +50,7 @@ func (a *API) explain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if topic != "" && topic != spec.Source.Topic {
-		return notThere("events of " + spec.Source.Topic + " are explained, the source of this pipeline, and of no other topic")
+		return problem.Missing("events of " + spec.Source.Topic + " are explained, the source of this pipeline, and of no other topic")
 	}
 	m, err := a.Source.Record(r.Context(), int32(partition), offset)
 	if err != nil {

@@ -88,7 +88,7 @@ func (a *API) groups(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	write(w, "application/json", http.StatusOK, body)
+	write(w, body)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"data-stream-engine/handler/guard"
+	"data-stream-engine/handler/problem"
 	"data-stream-engine/model"
 	"data-stream-engine/service"
 )
@@ -37,7 +38,7 @@ type verdict struct {
 func headersOf(m *model.Message) []header {
 	list := make([]header, 0, len(m.Headers))
 	for _, h := range m.Headers {
-		one := header{Name: shown(string(h.Key))}
+		one := header{Name: problem.Shown(string(h.Key))}
 		one.Value, one.ValueBase64 = content(h.Value)
 		list = append(list, one)
 	}
@@ -57,7 +58,7 @@ func (a *API) deadLetter(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return notThere(fmt.Sprintf("no dead letter %s is kept", idOf(at)))
+		return problem.Missing(fmt.Sprintf("no dead letter %s is kept", idOf(at)))
 	}
 	m, err := a.Contents.Letter(r.Context(), at)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"data-stream-engine/handler/problem"
 )
 
 // The bounds of lists.
@@ -127,7 +129,7 @@ func (p *params) prefixed(prefix string) map[string]string {
 func (p *params) err() error {
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		if !p.known[name] {
-			p.wrong(shown(name), "there is no such parameter here; there are: %s", strings.Join(slices.Sorted(maps.Keys(p.known)), ", "))
+			p.wrong(problem.Shown(name), "there is no such parameter here; there are: %s", strings.Join(slices.Sorted(maps.Keys(p.known)), ", "))
 		}
 	}
 	if len(p.mistakes) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"data-stream-engine/handler/problem"
 	"data-stream-engine/model"
 )
 
@@ -96,7 +97,7 @@ func (a *API) idsMistakes(ids []string, byQuery bool) []mistake {
 	}
 	for _, id := range ids {
 		if _, ok := a.placeOf(id); !ok {
-			return []mistake{{"ids", shown(id) + " is not an id: partition-offset, as in 0-17"}}
+			return []mistake{{"ids", problem.Shown(id) + " is not an id: partition-offset, as in 0-17"}}
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"data-stream-engine/handler/problem"
 	"data-stream-engine/model"
 )
 
@@ -41,7 +42,7 @@ func (a *API) pause(w http.ResponseWriter, r *http.Request) error {
 	if len([]rune(reason)) > maxReason {
 		return wrong(mistake{"reason", fmt.Sprintf("has more than %d characters", maxReason)})
 	}
-	pause, err := a.Control.Pause(r.Context(), shown(reason))
+	pause, err := a.Control.Pause(r.Context(), problem.Shown(reason))
 	if err != nil {
 		return err
 	}

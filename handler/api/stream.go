@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"data-stream-engine/handler/guard"
+	"data-stream-engine/handler/problem"
 )
 
 const (
@@ -25,7 +26,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var first bytes.Buffer
-	first.WriteString("retry: 2000\n\n")
+	first.WriteString("RetryAfter: 2000\n\n")
 	event(&first, "session", a.sessionOf(rights))
 	if r.Method == http.MethodHead {
 		head(w)
@@ -33,7 +34,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	one, ok := a.live.join()
 	if !ok {
-		return &Problem{Status: http.StatusServiceUnavailable, Type: typeUnavailable, Title: "No more streams", Detail: "too many pages are open, or the service is stopping", retry: retryAfter}
+		return &problem.Document{Status: http.StatusServiceUnavailable, Type: problem.Unavailable, Title: "No more streams", Detail: "too many pages are open, or the service is stopping", RetryAfter: retryAfter}
 	}
 	defer a.live.leave(one)
 	control := http.NewResponseController(w)

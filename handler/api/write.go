@@ -10,32 +10,28 @@ import (
 	"unicode/utf8"
 )
 
-// answer writes a document.
+// answer writes a document whole, so that one that cannot be encoded is no half answer.
 func answer(w http.ResponseWriter, v any) error {
-	return writeJSON(w, "application/json", http.StatusOK, v)
-}
-
-// writeJSON writes a document whole, so that one that cannot be encoded is no half answer. Signs that mean something in HTML
-// are escaped: whoever takes it for a page sees text.
-func writeJSON(w http.ResponseWriter, contentType string, status int, v any) error {
 	body, err := encoded(v)
 	if err != nil {
 		return err
 	}
-	write(w, contentType, status, body)
+	write(w, body)
 	return nil
 }
 
+// encoded is a document as JSON. Signs that mean something in HTML are escaped: whoever takes it for a page sees text.
 func encoded(v any) ([]byte, error) {
 	var b bytes.Buffer
 	err := json.NewEncoder(&b).Encode(v)
 	return b.Bytes(), err
 }
 
-func write(w http.ResponseWriter, contentType string, status int, body []byte) {
-	w.Header().Set("Content-Type", contentType)
+// write answers with a document.
+func write(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
+	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // the peer is gone: nobody to tell
 }
 
