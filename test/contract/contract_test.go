@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,8 +242,9 @@ func tokens(d *document, e *engine) {
 	d.check(e, get("/api/v1/status").with(with...), 200)
 	d.check(e, post("/api/v1/logout", `{}`).with(with...), 200)
 	d.check(e, get("/api/v1/status").with(with...), 401)
-	wrong := []string{"Authorization", "Bearer wrong", "X-Forwarded-For", "192.0.2.1"}
-	for range 10 {
+	var wrong []string
+	for i := range 10 { // the same one again would be no guess
+		wrong = []string{"Authorization", "Bearer wrong " + strconv.Itoa(i), "X-Forwarded-For", "192.0.2.1"}
 		d.check(e, get("/api/v1/status").with(wrong...), 401)
 	}
 	for _, c := range slices.Concat(access, rest) {
