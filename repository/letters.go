@@ -37,22 +37,11 @@ const lettersWait = 100 * time.Millisecond
 func (l *Letters) Read(ctx context.Context, offsets map[model.TopicPartition][]int64, see func(*model.Message) error) error {
 	log := NewLog(l.client, l.observer, "read dead letters", l.cfg)
 	defer log.Close()
-	wanted := map[model.TopicPartition][]int64{}
-	for tp, list := range offsets {
-		there, err := l.exists(ctx, tp)
-		if err != nil {
-			return err
-		}
-		if !there {
-			continue
-		}
-		list = slices.Clone(list)
-		slices.Sort(list)
-		if list = slices.Compact(list); len(list) > 0 {
-			wanted[tp] = list
-		}
+	wanted, err := l.there(ctx, offsets)
+	if err != nil {
+		return err
 	}
-	for len(wanted) > 0 {
+	for nothing := 0; len(wanted) > 0; {
 		from := make(map[model.TopicPartition]int64, len(wanted))
 		for tp, list := range wanted {
 			from[tp] = list[0]
@@ -61,8 +50,14 @@ func (l *Letters) Read(ctx context.Context, offsets map[model.TopicPartition][]i
 		if err != nil {
 			return err
 		}
+		if nothing++; slices.ContainsFunc(parts, func(p model.LogPart) bool { return p.Bytes > 0 }) {
+			nothing = 0
+		}
 		for i := range parts {
 			p := &parts[i]
+			if p.Bytes == 0 && !p.Lost && nothing >= hollowTries { // compaction took all that was there
+				p.Next = p.LastStable
+			}
 			left, err := pick(p, wanted[p.TopicPartition], see)
 			if err != nil {
 				return err
@@ -73,6 +68,26 @@ func (l *Letters) Read(ctx context.Context, offsets map[model.TopicPartition][]i
 		}
 	}
 	return nil
+}
+
+// there are the offsets in partitions that exist, each once and in order.
+func (l *Letters) there(ctx context.Context, offsets map[model.TopicPartition][]int64) (map[model.TopicPartition][]int64, error) {
+	wanted := map[model.TopicPartition][]int64{}
+	for tp, list := range offsets {
+		there, err := l.exists(ctx, tp)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			continue
+		}
+		list = slices.Clone(list)
+		slices.Sort(list)
+		if list = slices.Compact(list); len(list) > 0 {
+			wanted[tp] = list
+		}
+	}
+	return wanted, nil
 }
 
 // exists tells whether a topic has a partition: nobody would ever answer for one that it does not have.

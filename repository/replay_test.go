@@ -11,6 +11,7 @@ import (
 	"data-stream-engine/repository/recordbatch"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func (r *rig) replays(group string) *Replays {
@@ -246,5 +247,19 @@ func TestATopicGrows(t *testing.T) {
 		if counts, err := r.client.PartitionCounts(t.Context(), []string{topic}); err != nil || counts[topic] != 3 {
 			t.Errorf("%v, %v", counts, err)
 		}
+	}
+}
+
+// Compaction may leave nothing between a record and the end: it is not waited for.
+func TestARecordThatWasCompactedAwayAtTheEndIsDeleted(t *testing.T) {
+	r := fakeRig(t)
+	topic := r.topic(1)
+	r.fill(topic, 0, "a", "b", "c", "d")
+	r.on(kmsg.Fetch, func(_ int, q request) (kmsg.Response, error, bool) { return logged(q, topic, 4, 4, nil), nil, true })
+	letters := NewLetters(r.client, r.observer, SourceConfig{MaxBytes: 1 << 20, MaxBatchBytes: 8 << 20})
+	_, err := letters.Find(within(t, 10*time.Second), model.Origin{TopicPartition: model.TopicPartition{Topic: topic}, Offset: 1})
+	requireClass(t, err, model.Deleted)
+	if n := len(r.asked(kmsg.Fetch)); n != hollowTries {
+		t.Errorf("asked %d times", n)
 	}
 }
