@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,5 +108,17 @@ func TestPartitionsAreRanges(t *testing.T) {
 	}
 	if got := partitionList(many); len(got) > 200 || !strings.HasPrefix(got, "0,2,4") {
 		t.Errorf("%s has %s bytes", got, strconv.Itoa(len(got)))
+	}
+}
+
+// What never comes is not to be asked for again.
+func TestWithoutAStorageTheAPISaysThatThereIsNone(t *testing.T) {
+	p := newPlace(t)
+	p.settings["STORAGE_URL"] = "none"
+	a, _ := p.start(t)
+	for _, path := range []string{"insights?aggregate=logins_by_device", "insights/groups?aggregate=logins_by_device&measure=logins", "anomalies", "dead-letters", "dead-letters/counts", "dead-letters/0-1"} {
+		if status, body := fetch(t, a.Addr(), "/api/v1/"+path); status != http.StatusNotFound || !has(body, "STORAGE_URL") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 type noStore struct{}
 
 func (noStore) away() error {
-	return &model.Error{Class: model.Transient, Op: "read what is stored", Err: errors.New("nothing is stored with STORAGE_URL=none")}
+	return &model.Error{Class: model.NotFound, Op: "read what is stored", Err: errors.New("nothing is stored with STORAGE_URL=none"), Hint: "set STORAGE_URL to have it"}
 }
 
 // Insights is api.Insights.

@@ -55,7 +55,7 @@ func (r *Replayer) choose(ctx context.Context, request model.ReplayRequest, topi
 // would select the same letters again.
 func (r *Replayer) query(ctx context.Context, q model.DeadLetterQuery) (list []model.TopicOffset, err error) {
 	if r.cfg.Store == nil {
-		return nil, &model.Error{Class: model.Transient, Op: op, Err: errors.New("nothing lists the dead letters"), Hint: "name them by their ids"}
+		return nil, &model.Error{Class: model.Rejected, Op: op, Err: errors.New("nothing lists the dead letters"), Hint: "name them by their ids, or set STORAGE_URL"}
 	}
 	limit := q.Limit
 	if limit < 0 || limit > mostLetters {
