@@ -23,7 +23,7 @@ const dotenv = ".env"
 func Load(dir string, environ []string) (*Settings, error) {
 	s := &Settings{}
 	var problems SettingsError
-	s.environment = environment(dir, environ, &problems)
+	s.environment = environment(dir, environ, everySecret, &problems)
 	fields := fieldsOf(s)
 	s.parse(fields, &problems)
 	for _, f := range fields {
@@ -42,7 +42,7 @@ func Load(dir string, environ []string) (*Settings, error) {
 // Environment is where Load looks, for commands that need a variable or two and no settings. Secrets are not in it.
 func Environment(dir string, environ []string) (lookup func(string) (string, bool), err error) {
 	var problems SettingsError
-	s := &Settings{environment: environment(dir, environ, &problems)}
+	s := &Settings{environment: environment(dir, environ, func(string) bool { return false }, &problems)}
 	s.hideSecrets(fieldsOf(s))
 	if len(problems.Problems) > 0 {
 		return nil, &problems
@@ -50,22 +50,26 @@ func Environment(dir string, environ []string) (lookup func(string) (string, boo
 	return s.Lookup, nil
 }
 
-// FindSecret is a secret of the environment, for commands that need one and no settings; empty when it is not set.
+// FindSecret is a secret of the environment, for commands that need one and no settings; empty when it is not set. The files of
+// other secrets need not be there.
 func FindSecret(dir string, environ []string, name string) (Secret, error) {
 	var problems SettingsError
-	value := environment(dir, environ, &problems)[name]
+	value := environment(dir, environ, func(n string) bool { return n == name }, &problems)[name]
 	if len(problems.Problems) > 0 {
 		return "", &problems
 	}
 	return Secret(value), nil
 }
 
-func environment(dir string, environ []string, problems *SettingsError) map[string]string {
+func everySecret(string) bool { return true }
+
+// environment has of secrets in files those that are wanted.
+func environment(dir string, environ []string, wanted func(secret string) bool, problems *SettingsError) map[string]string {
 	file, err := readDotenv(filepath.Join(dir, dotenv))
 	if err != nil {
 		problems.add(dotenv, "", err.Error(), "lines of NAME=value")
 	}
-	return merge(resolve(file, problems), resolve(toMap(environ), problems))
+	return merge(resolve(file, wanted, problems), resolve(toMap(environ), wanted, problems))
 }
 
 func (s *Settings) hideSecrets(fields []field) {
@@ -123,7 +127,7 @@ func wrongLine(content []byte) int {
 
 // resolve drops what is set to nothing and replaces <NAME>_FILE of a secret with the file's content. It looks at one
 // source at a time, so that a file named by the real environment beats a value in .env and the other way round never.
-func resolve(values map[string]string, problems *SettingsError) map[string]string {
+func resolve(values map[string]string, wanted func(secret string) bool, problems *SettingsError) map[string]string {
 	out := make(map[string]string, len(values))
 	for name, value := range values {
 		if strings.TrimSpace(value) != "" {
@@ -136,6 +140,9 @@ func resolve(values map[string]string, problems *SettingsError) map[string]strin
 			continue
 		}
 		delete(out, setting.Name+"_FILE")
+		if !wanted(setting.Name) {
+			continue
+		}
 		if _, both := out[setting.Name]; both {
 			problems.add(setting.Name, "", "is set together with "+setting.Name+"_FILE", "one of the two")
 			continue

@@ -173,6 +173,31 @@ func TestSecretFileOfTheEnvironmentBeatsDotenv(t *testing.T) {
 	}
 }
 
+func TestWhoNeedsNoSecretNeedsNotItsFile(t *testing.T) {
+	dir := t.TempDir()
+	token := filepath.Join(dir, "token")
+	write(t, token, "0123456789abcdef")
+	environ := []string{"KAFKA_SASL_PASSWORD_FILE=/nowhere", "HTTP_TOKEN_FILE=" + token, "HTTP_ADDR=:1"}
+	lookup, err := Environment(dir, environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if addr, _ := lookup("HTTP_ADDR"); addr != ":1" {
+		t.Errorf("HTTP_ADDR is %q", addr)
+	}
+	for _, name := range []string{"HTTP_TOKEN", "HTTP_TOKEN_FILE", "KAFKA_SASL_PASSWORD_FILE"} {
+		if _, ok := lookup(name); ok {
+			t.Errorf("%s can be looked up", name)
+		}
+	}
+	if found, err := FindSecret(dir, environ, "HTTP_TOKEN"); err != nil || found.Reveal() != "0123456789abcdef" {
+		t.Errorf("%v", err)
+	}
+	if _, err := FindSecret(dir, environ, "KAFKA_SASL_PASSWORD"); err == nil {
+		t.Error("a file that is not there is no error for who wants it")
+	}
+}
+
 func TestUnknownSettingsAreWarnedAbout(t *testing.T) {
 	s := mustLoad(t, "", "KAFKA_BOOTSTRAP_SERVERS=a:9092", "KAFKA_GROUPID=x", "COMMIT_INTERVALL=1s", "KAFKA_SERVICE_HOST=10.0.0.1",
 		"KAFKA_PORT=tcp://10.0.0.1:9092", "KAFKA_PORT_9092_TCP_ADDR=10.0.0.1", "KAFKA_SERVICE_PORT_CLIENT=9092", "HTTP_PROXY=x", "HOME=/root")
