@@ -240,6 +240,9 @@ func (b *batch) refused(ctx context.Context, list []model.Recorded, err error) e
 		return &model.Error{Class: model.Fenced, Op: "record", Err: err} // read them again
 	}
 	for i := range list {
+		if len(list[i].Insights)+len(list[i].DeadLetters) == 0 { // only its position has moved
+			continue
+		}
 		list[i].Insights, list[i].DeadLetters = nil, nil
 		b.cfg.Log.Error().Err(err).Str("topic", list[i].Topic.Name).Int32("partition", list[i].Partition).Int64("offset", list[i].To-1).
 			Msg("the storage refuses a record, which is left out")

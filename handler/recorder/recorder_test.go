@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"data-stream-engine/model"
 )
@@ -138,6 +141,17 @@ func TestARowThatTheStoreRefusesIsLeftOutAlone(t *testing.T) {
 	}
 	r.start()
 	r.eventually("all others", func() bool { return r.stored() == strings.Replace(r.topicSays(), " poison:1", "", 1) })
+}
+
+func TestOnlyThePartitionOfARefusedRowIsNamed(t *testing.T) {
+	var log bytes.Buffer
+	r := newRig(t, newWorld(2), func(c *Config) { c.Log = zerolog.New(&log) })
+	b := &batch{Recorder: r.Recorder, rows: 1}
+	list := []model.Recorded{{Topic: model.TopicID{Name: deadTopic}, To: 9}, {Topic: model.TopicID{Name: insightsTopic}, To: 5, Insights: []model.Insight{{}}}}
+	_ = b.refused(t.Context(), list, errors.New("no such value")) // the store does not know these topics
+	if text := log.String(); strings.Count(text, "left out") != 1 || !strings.Contains(text, insightsTopic) || len(list[1].Insights) > 0 {
+		t.Error(text)
+	}
 }
 
 func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
