@@ -73,7 +73,7 @@ func TestSecondProducerFencesTheFirst(t *testing.T) {
 			ctx := within(t, time.Minute)
 			old := r.initialised(unique(t))
 			write(t, old, old.batch(topic, 0, "zombie"))
-			young := r.initialised(old.TransactionalID())
+			young := r.initialised(old.cfg.TransactionalID)
 			requireClass(t, step(ctx, old, topic), model.Fenced)
 			write(t, young, young.batch(topic, 0, "alive"))
 			must(t, young.End(ctx, true))

@@ -49,9 +49,6 @@ func NewProducer(client *broker.Client, retry Retry, pool *Pool, cfg ProducerCon
 	return &Producer{client: client, retry: retry, pool: pool, cfg: cfg, id: -1}
 }
 
-// TransactionalID is the id that fences other producers, empty without transactions.
-func (p *Producer) TransactionalID() string { return p.cfg.TransactionalID }
-
 // Transactional tells whether there are transactions.
 func (p *Producer) Transactional() bool { return p.cfg.TransactionalID != "" }
 

@@ -24,11 +24,11 @@ func TestProducerOutlastsTheCoordinatorOfANewCluster(t *testing.T) {
 		order = append(order, kmsg.Key(q.Key()))
 		switch q := q.Request.(type) {
 		case *kmsg.FindCoordinatorRequest:
-			if q.CoordinatorType != 1 || q.CoordinatorKey != p.TransactionalID() {
+			if q.CoordinatorType != 1 || q.CoordinatorKey != p.cfg.TransactionalID {
 				t.Errorf("%+v", q)
 			}
 		case *kmsg.InitProducerIDRequest:
-			if q.ProducerID != -1 || q.ProducerEpoch != -1 || *q.TransactionalID != p.TransactionalID() || q.TransactionTimeoutMillis != 10_000 {
+			if q.ProducerID != -1 || q.ProducerEpoch != -1 || *q.TransactionalID != p.cfg.TransactionalID || q.TransactionTimeoutMillis != 10_000 {
 				t.Errorf("%+v", q)
 			}
 		}
@@ -137,7 +137,7 @@ func TestCoordinatorsThatMoveAreFoundAgain(t *testing.T) {
 	ctx := within(t, time.Minute)
 	tp := model.TopicPartition{Topic: topic, Partition: 0}
 	move := func() {
-		for was := r.fake.CoordinatorFor(p.TransactionalID()); r.fake.CoordinatorFor(p.TransactionalID()) == was; {
+		for was := r.fake.CoordinatorFor(p.cfg.TransactionalID); r.fake.CoordinatorFor(p.cfg.TransactionalID) == was; {
 			r.fake.RehashCoordinators()
 		}
 	}

@@ -35,9 +35,6 @@ func (b *Backoff) Next() time.Duration {
 	return time.Duration(rand.Int64N(int64(limit) + 1))
 }
 
-// Attempts counts the pauses since the start or the last Reset.
-func (b *Backoff) Attempts() int { return b.attempts }
-
 // Reset begins anew after a success.
 func (b *Backoff) Reset() { b.attempts = 0 }
 

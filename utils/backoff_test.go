@@ -18,12 +18,12 @@ func TestBackoffGrowsUpToMaxAndResets(t *testing.T) {
 			t.Errorf("pause %d is %s, want at most %s", i, d, limit*time.Millisecond)
 		}
 	}
-	if b.Attempts() != 7 {
-		t.Errorf("%d attempts, want 7", b.Attempts())
+	if b.attempts != 7 {
+		t.Errorf("%d attempts, want 7", b.attempts)
 	}
 	b.Reset()
-	if b.limit() != 10*time.Millisecond || b.Attempts() != 0 {
-		t.Errorf("after Reset: bound %s, %d attempts", b.limit(), b.Attempts())
+	if b.limit() != 10*time.Millisecond || b.attempts != 0 {
+		t.Errorf("after Reset: bound %s, %d attempts", b.limit(), b.attempts)
 	}
 }
 

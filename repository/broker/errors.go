@@ -31,6 +31,7 @@ const (
 	UnknownMember           = 25
 	InvalidSessionTimeout   = 26
 	RebalanceInProgress     = 27
+	GroupUnauthorized       = 30
 	TopicExists             = 36
 	NotController           = 41
 	PolicyViolation         = 44
@@ -42,6 +43,7 @@ const (
 	FencedLeaderEpoch       = 74
 	UnknownLeaderEpoch      = 75
 	MemberIDRequired        = 79
+	GroupMaxSize            = 81
 	FencedInstanceID        = 82
 	UnstableOffsetCommit    = 88
 	UnknownTopicID          = 100
@@ -61,7 +63,7 @@ var classes = map[int16]model.Class{
 
 	10: model.Rejected, 18: model.Rejected, 32: model.Rejected, 43: model.Rejected, PolicyViolation: model.Rejected, 87: model.Rejected,
 
-	29: model.Unauthorized, 30: model.Unauthorized, 31: model.Unauthorized, 53: model.Unauthorized, 58: model.Unauthorized,
+	29: model.Unauthorized, GroupUnauthorized: model.Unauthorized, 31: model.Unauthorized, 53: model.Unauthorized, 58: model.Unauthorized,
 
 	17: model.Misconfigured, InconsistentProtocol: model.Misconfigured, InvalidGroupID: model.Misconfigured, InvalidSessionTimeout: model.Misconfigured,
 	33: model.Misconfigured, 34: model.Misconfigured, 35: model.Misconfigured, 37: model.Misconfigured, 38: model.Misconfigured,

@@ -2,32 +2,14 @@ package group
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
-)
-
-// Error codes of the group protocol: https://kafka.apache.org/protocol.html#protocol_error_codes.
-const (
-	unknownTopic            = 3
-	coordinatorLoading      = 14
-	coordinatorNotAvailable = 15
-	notCoordinator          = 16
-	illegalGeneration       = 22
-	inconsistentProtocol    = 23
-	invalidGroupID          = 24
-	unknownMember           = 25
-	invalidSessionTimeout   = 26
-	rebalanceInProgress     = 27
-	groupUnauthorized       = 30
-	memberIDRequired        = 79
-	groupMaxSize            = 81
-	fencedInstance          = 82
 )
 
 const (
@@ -37,36 +19,37 @@ const (
 	joinSlack = 10 * time.Second
 )
 
-// failure turns the code of an answer into an error whose class decides what happens next; nil for 0.
+// failure turns the code of an answer into an error whose class decides what happens next; nil for 0. The classes are a member's,
+// which for some codes are others than those of a commit (broker.Check), as are the hints.
 func (m *Member) failure(op string, who identity, code int16) error {
 	if code == 0 {
 		return nil
 	}
-	if code == coordinatorLoading || code == coordinatorNotAvailable || code == notCoordinator {
+	if code == broker.CoordinatorLoading || code == broker.CoordinatorNotAvailable || code == broker.NotCoordinator {
 		m.calls.ForgetGroupCoordinator(m.cfg.Group)
 	}
 	e := &model.Error{Class: model.Transient, Op: op, Subject: m.cfg.Group, Code: code, Err: kafka.Error(code)}
 	switch code {
-	case illegalGeneration, unknownMember:
+	case broker.IllegalGeneration, broker.UnknownMember:
 		e.Class = model.Fenced
-	case rebalanceInProgress, memberIDRequired:
+	case broker.RebalanceInProgress, broker.MemberIDRequired:
 		e.Class = model.Rejoin
-	case fencedInstance:
+	case broker.FencedInstanceID:
 		e.Class = model.Replaced
 		e.Hint = fmt.Sprintf("another process uses INSTANCE_ID=%s; give each process its own", who.instance)
-	case invalidSessionTimeout:
+	case broker.InvalidSessionTimeout:
 		e.Class = model.Misconfigured
 		e.Hint = fmt.Sprintf("SESSION_TIMEOUT=%s lies outside the broker's group.min.session.timeout.ms..group.max.session.timeout.ms, usually 6s..30m", m.cfg.SessionTimeout)
-	case inconsistentProtocol:
+	case broker.InconsistentProtocol:
 		e.Class = model.Misconfigured
 		e.Hint = fmt.Sprintf("another consumer with another assignment protocol uses the group id %s; set KAFKA_GROUP_ID to one of its own", m.cfg.Group)
-	case invalidGroupID:
+	case broker.InvalidGroupID:
 		e.Class = model.Misconfigured
 		e.Hint = "the broker refuses this group id; set KAFKA_GROUP_ID"
-	case groupMaxSize:
+	case broker.GroupMaxSize:
 		e.Class = model.Misconfigured
 		e.Hint = "the group has as many members as the broker's group.max.size allows; run fewer instances or raise it"
-	case groupUnauthorized:
+	case broker.GroupUnauthorized:
 		e.Class = model.Unauthorized
 		e.Hint = fmt.Sprintf("the principal needs the ACL READ on group %s", m.cfg.Group)
 	}
@@ -95,12 +78,4 @@ func call[R kmsg.Response](ctx context.Context, c Caller, group string, req kmsg
 		return none, fmt.Errorf("request %d was answered with %T", req.Key(), res)
 	}
 	return r, nil
-}
-
-// codeOf is Kafka's code in err, 0 when the broker sent none.
-func codeOf(err error) int16 {
-	if e, ok := errors.AsType[*model.Error](err); ok {
-		return e.Code
-	}
-	return 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
 	"data-stream-engine/utils"
 
 	"github.com/rs/zerolog"
@@ -76,7 +77,7 @@ func instance(id string) func(*zerolog.Event) {
 // step prepares the next attempt. A member that the coordinator does not know needs a new id. One that only missed a
 // generation keeps its id, or the group would wait for the old one until its session expires.
 func (m *Member) step(err error) {
-	if codeOf(err) != unknownMember {
+	if broker.Code(err) != broker.UnknownMember {
 		return
 	}
 	m.mu.Lock()
@@ -159,7 +160,7 @@ func (m *Member) joinGroup(ctx context.Context, why string) (*kmsg.JoinGroupResp
 		if err != nil {
 			return nil, fmt.Errorf("join group %s: %w", m.cfg.Group, err)
 		}
-		if res.ErrorCode == memberIDRequired && res.MemberID != "" && res.MemberID != who.member {
+		if res.ErrorCode == broker.MemberIDRequired && res.MemberID != "" && res.MemberID != who.member {
 			who.member = res.MemberID // KIP-394: the coordinator names a member before it makes the group wait for it
 			m.setIdentity(who)
 			continue
@@ -188,13 +189,13 @@ func (m *Member) count(ctx context.Context, topics []string) (map[string]int32, 
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	counts, err := m.topics.PartitionCounts(ctx, topics)
-	if codeOf(err) != unknownTopic {
+	if broker.Code(err) != broker.UnknownTopicOrPartition {
 		return counts, err
 	}
 	counts = make(map[string]int32, len(topics))
 	for _, t := range topics {
 		one, err := m.topics.PartitionCounts(ctx, []string{t})
-		if codeOf(err) == unknownTopic {
+		if broker.Code(err) == broker.UnknownTopicOrPartition {
 			continue
 		}
 		if err != nil {

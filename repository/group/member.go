@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"data-stream-engine/model"
+	"data-stream-engine/repository/broker"
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -187,7 +188,7 @@ func (m *Member) Leave(ctx context.Context) error {
 	if code == 0 && len(res.Members) == 1 { // v3 and later answer for each member
 		code = res.Members[0].ErrorCode
 	}
-	if code == unknownMember { // thrown out before: gone is gone
+	if code == broker.UnknownMember { // thrown out before: gone is gone
 		code = 0
 	}
 	if err := m.failure("leave group", who, code); err != nil {
