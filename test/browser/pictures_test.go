@@ -4,12 +4,14 @@ package browser
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -61,17 +63,15 @@ func TestPicturesOfTheDocs(t *testing.T) {
 	b.scheme("dark")
 	picture(b, "dark")
 	b.scheme("light")
-	b.click(".reason", "transform")
-	b.click(".letter-row", "")
+	b.section("rejected", 660) // what is most is open then
 	b.await(".letter", "mask_ip", "Original bytes")
-	b.section("rejected", 660)
 	picture(b, "dead-letter")
 	b.click("#explain .recent button", "p0")
 	b.await("#explain", "Records")
 	b.section("explain", 1010)
 	picture(b, "explain")
 	phone := open(t, "http://"+address+"/", look{width: 390, height: 1500})
-	phone.await(".groups", "android")
+	phone.await("#health", "Healthy.")
 	picture(phone, "phone")
 }
 
@@ -84,6 +84,7 @@ func (b *tab) section(id string, height int64) {
 // picture writes what a tab shows now, with 256 colours.
 func picture(b *tab, name string) {
 	b.Helper()
+	get[bool](b, `[...document.querySelectorAll('html, .yaml')].every((e) => e.style.scrollbarWidth = 'none')`)
 	time.Sleep(2500 * time.Millisecond) // lines follow a new size, fades end
 	shot, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{})
 	if err != nil {
@@ -105,20 +106,23 @@ func picture(b *tab, name string) {
 	}
 }
 
-// reduced is a picture with its 256 most frequent colours.
+// reduced is a picture with 256 colours at most: of colours that look alike the most frequent one, so that those which are
+// seldom are not lost among the shades of letters.
 func reduced(from image.Image) *image.Paletted {
-	often := map[color.RGBA]int{}
 	bounds := from.Bounds()
+	often, alike := map[color.RGBA]int{}, map[int]int{}
+	near := func(c color.RGBA) int { return int(c.R>>4)<<8 | int(c.G>>4)<<4 | int(c.B>>4) }
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
 		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			often[color.RGBAModel.Convert(from.At(x, y)).(color.RGBA)]++
+			c := color.RGBAModel.Convert(from.At(x, y)).(color.RGBA)
+			often[c]++
+			alike[near(c)]++
 		}
 	}
-	list := make([]color.RGBA, 0, len(often))
-	for c := range often {
-		list = append(list, c)
-	}
-	slices.SortFunc(list, func(a, b color.RGBA) int { return often[b] - often[a] })
+	list := slices.SortedFunc(maps.Keys(often), func(a, b color.RGBA) int {
+		return cmp.Or(alike[near(b)]-alike[near(a)], near(a)-near(b), often[b]-often[a])
+	})
+	list = slices.CompactFunc(list, func(a, b color.RGBA) bool { return near(a) == near(b) })
 	palette := make(color.Palette, 0, 256)
 	for _, c := range list[:min(256, len(list))] {
 		palette = append(palette, c)

@@ -204,8 +204,11 @@ func (b *tab) click(selector, words string) {
 	})()`, quoted(selector), quoted(words))
 	harness.Until(b, soon, fmt.Sprintf("%s %q can be pressed", selector, words), func(context.Context) error {
 		at, err := eval[[]float64](b, find)
-		if err != nil || len(at) != 2 {
-			return fmt.Errorf("it is not there: %w", err)
+		if err != nil {
+			return err
+		}
+		if len(at) != 2 {
+			return errors.New("it is not there")
 		}
 		if err := chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])); err != nil {
 			return err
