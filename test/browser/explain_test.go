@@ -31,7 +31,7 @@ func TestARecordIsExplainedStageByStage(t *testing.T) {
 	b.await("#explain", "Rejected", "unexpected end of JSON")
 	explain(b, at[4].Partition, at[4].Offset)
 	b.await("#explain", "byte 6: ")
-	b.click(".reason", "invalid_json")
+	b.reason("invalid_json")
 	b.click(".letter-row", fmt.Sprintf("p%d · %d", at[4].Partition, at[4].Offset))
 	b.await(".letter", `{"a":x}`)
 	for _, place := range []string{"#explain", ".letter"} {

@@ -63,7 +63,7 @@ func TestLettersThatCouldNotBeReadAreAskedForAgain(t *testing.T) {
 	b.load()
 	b.await("#rejected", "151 kept")
 	b.instead("dead-letters?", `(window.refused = true, Promise.resolve(new Response('{}', {status: 503})))`)
-	b.click(".reason", "transform")
+	b.reason("transform")
 	b.holds("it was asked for", `window.refused`)
 	b.instead("dead-letters?", "")
 	b.await(".reason[aria-expanded=true] + .reason-open .letter-row", "p")

@@ -101,7 +101,7 @@ func TestEveryViewIsAccessibleAndFits(t *testing.T) {
 	b.await("#insights", "ios")
 	explain(b, at[0].Partition, at[0].Offset)
 	b.await("#explain .explained", "Forwarded to")
-	b.click(".reason", "transform")
+	b.reason("transform")
 	b.click(".letter-row", "")
 	b.await(".letter", "mask_ip", "Original bytes")
 	c.check(b, "all of it", "html")
