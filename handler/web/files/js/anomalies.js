@@ -42,7 +42,11 @@ export function mountAnomalies({ store, show }) {
     const chart = new LineChart({ label: `${n.measure}, ${groupName(x.group)}`, height: 96, format: measure, named: false });
     const when = h('span');
     const start = at(x.window.start);
-    const points = (x.points || []).map(p => ({ start: at(p.start), value: numeric(p.value) }));
+    const end = at(x.window.end);
+    // A window that still fills would look like a drop.
+    const points = (x.points || [])
+      .map(p => ({ start: at(p.start), value: numeric(p.value) }))
+      .filter(p => p.start + end - start <= now());
     const li = h(
       'li.anomaly',
       h(
@@ -55,7 +59,6 @@ export function mountAnomalies({ store, show }) {
     );
     li.update = () => fill(when, h('span.mono', x.aggregate), ' · ', ago(at(x.updated_at)));
     const odd = points.findIndex(p => p.start === start);
-    const end = at(x.window.end);
     chart.set({
       key: 'anomaly',
       x: points.map(p => p.start),
