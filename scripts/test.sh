@@ -4,7 +4,7 @@
 #   MODEL_SEEDS         histories that the model of windows goes through, default 5000
 #   CHAOS_KILLS         kill -9 of an instance, default 20;  CHAOS_BROKER_KILLS: of a broker, default 3
 #   KRAFT, ZOOKEEPER    the Kafka releases, default 4.3.1 and 3.9.2
-#   KAFKA_PORT          first port of the brokers, default 19092; suites that run side by side take those 2,000 and 4,000 higher too
+#   KAFKA_PORT          first port of the brokers, default 19092; suites that run side by side take those 2,000 to 4,000 higher too
 # test.sh STEP... runs only these: setup format vet lint vulnerabilities unit model http deploy contract browser security integration
 # fuzz chaos; stop: ends the brokers of a broken-off run
 set -euo pipefail
@@ -100,7 +100,7 @@ contract() { go test -C test/contract -count=1 ./... && scripts/apifuzz.sh; }
 
 browser() { scripts/browser.sh; }
 
-security() { KAFKA_PORT=$(port 2000) TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 40m ./test/security/...; }
+security() { KAFKA_PORT=$(port "$2") TEST_KAFKA_TARGET=$1 go test -race -count=1 -timeout 40m ./test/security/...; }
 
 # The race detector has had its share in the unit tests: without it a second goes through hundreds of histories.
 model() { MODEL_SEEDS=${MODEL_SEEDS:-5000} go test -count=1 -timeout 0 -run '^TestEveryWindowIsWhatTheSourceSays$' -v ./service/aggregate; }
@@ -156,10 +156,10 @@ for name; do
   contract) step "The API: its description, and what nobody should send" contract ;;
   browser) step "The dashboard in a browser" browser ;;
   http) step "The API and the dashboard" side_by_side contract browser ;;
-  security) step "Security: Apache Kafka $kraft with TLS, SASL and ACLs" security "$kraft" ;;
+  security) step "Security: Apache Kafka $kraft and $zookeeper with TLS, SASL and ACLs" side_by_side "security $kraft 2000" "security $zookeeper 3000" ;;
   integration)
     step "Integration: Apache Kafka $kraft (KRaft) and $zookeeper (ZooKeeper)" side_by_side "integration $kraft 0" "integration $zookeeper 2000"
-    step "Integration: embedded broker; security and deployment" side_by_side "integration embedded 0" "security $kraft" deploy
+    step "Integration: embedded broker; security and deployment" side_by_side "integration embedded 0" "security $kraft 2000" "security $zookeeper 3000" deploy
     ;;
   fuzz) step "Fuzzing, ${FUZZ_TIME:-5s} a target" fuzz ;;
   chaos) step "Chaos: Apache Kafka $kraft, $CHAOS_KILLS crashes of instances, $CHAOS_BROKER_KILLS of brokers" chaos "$kraft" ;;
