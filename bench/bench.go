@@ -19,6 +19,8 @@ type bench struct {
 	admin  *kadm.Client
 	report *report
 	topics int // names of topics are counted up
+
+	collector *collector // of the traces of contestants
 }
 
 func newBench(o options) (*bench, error) {

@@ -82,6 +82,9 @@ func (b *bench) start(c contestant, interval time.Duration, source, output strin
 		"KAFKA_GROUP_ID=" + output, "PIPELINE_FILE=" + pipeline, "DATA_DIR=" + data, "STORAGE_URL=" + b.storage,
 		"KAFKA_AUTO_CREATE_TOPICS=true", "HASH_KEY=" + hashKey, "COMMIT_INTERVAL=" + interval.String(), "HTTP_ADDR=127.0.0.1:0", "LOG_FORMAT=json",
 	}, c.environment...)
+	if c.traced {
+		l.command.Env = append(l.command.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+b.collector.url)
+	}
 	l.started = time.Now()
 	if err := l.command.Start(); err != nil {
 		return nil, errors.Join(err, file.Close(), os.RemoveAll(data))

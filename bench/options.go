@@ -68,7 +68,7 @@ func parseLayer(arguments []string) (options, error) {
 
 func parsePipeline(arguments []string) (options, error) {
 	var o options
-	flags := o.flags("bench pipeline", []string{"raw", "engine", "insights", "plain", "franz"}, 5_000_000, 3)
+	flags := o.flags("bench pipeline", []string{"raw", "engine", "insights", "unstored", "traced", "plain", "franz"}, 5_000_000, 3)
 	o.processes(flags)
 	flags.IntVar(&o.rate, "rate", 20_000, "events a second of the steady part")
 	flags.DurationVar(&o.steady, "steady", 30*time.Second, "how long the steady part is measured; 0: not at all")

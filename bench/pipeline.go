@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"os"
@@ -17,6 +18,8 @@ type contestant struct {
 	copies      bool   // what comes out is what came in
 	aggregates  bool   // it runs the shipped pipeline as a whole; otherwise without its aggregates
 	file        string // "": the shipped pipeline
+	asked       bool   // it runs only when -only names it
+	traced      bool   // to a collector
 }
 
 func contestants() []contestant {
@@ -24,6 +27,8 @@ func contestants() []contestant {
 		{name: "raw", title: "raw copy, at least once", binary: "rawcopy", copies: true},
 		{name: "engine", title: "engine without aggregates, exactly once", binary: "engine"},
 		{name: "insights", title: "engine, the shipped pipeline with its aggregate, exactly once", binary: "engine", aggregates: true},
+		{name: "unstored", title: "the same, STORAGE_URL=none", binary: "engine", aggregates: true, asked: true, environment: []string{"STORAGE_URL=none"}},
+		{name: "traced", title: "the same, told to a collector on loopback", binary: "engine", aggregates: true, asked: true, traced: true},
 		{name: "plain", title: "kafka-go Reader and Writer, encoding/json, at least once", binary: "plain"},
 		{name: "franz", title: "franz-go, go-json, exactly once", binary: "franz"},
 	}
@@ -49,7 +54,11 @@ type race struct {
 }
 
 // pipeline compares whole services that do the work of the shipped pipeline.yaml.
-func (b *bench) pipeline(ctx context.Context) error {
+func (b *bench) pipeline(ctx context.Context) (err error) {
+	if b.collector, err = newCollector(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.collector.close(err == nil && b.only != "" && b.wants("traced"))) }()
 	r := &race{bench: b, seed: maphash.MakeSeed(), report: &pipelineReport{header: newHeader(b.options), Partitions: b.partitions, Rate: b.rate}}
 	if err := b.build(ctx); err != nil {
 		return err
@@ -80,7 +89,7 @@ func (r *race) catchUp(ctx context.Context) error {
 	r.source, r.report.Load = source, r.load
 	var list []contestant
 	for _, c := range contestants() {
-		if r.wants(c.name) {
+		if r.wants(c.name) && (!c.asked || r.only != "") {
 			list = append(list, c)
 			r.report.CatchUp = append(r.report.CatchUp, standing{Name: c.name, Title: c.title})
 		}

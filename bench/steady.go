@@ -54,7 +54,7 @@ const warmUp = 5 * time.Second
 
 func (r *race) steadily(ctx context.Context) error {
 	for _, p := range pacings() {
-		if !r.wants(p.name) {
+		if !r.wants(p.name) || p.asked && r.only == "" {
 			continue
 		}
 		s, err := r.pace(ctx, p)
