@@ -93,17 +93,19 @@ scale() {
 image() { # auto-create is off: what is not there is named, and nothing is made
   local name=$project-alone topic
   core
-  for topic in logins logins-out alone-dead-letter alone-replay; do made $topic 2; done
+  for topic in logins logins-out alone-dead-letter alone-replay alone-partials; do made $topic 2 --config max.message.bytes=8388608; done
   made alone-control 1 --config cleanup.policy=compact
+  made alone-changelog 2 --config cleanup.policy=compact --config max.message.bytes=8388608
+  made alone-insights 2 --config cleanup.policy=compact,delete --config max.message.bytes=8388608
   compose run --rm -T generator generate --bootstrap "$broker" --topic logins --count 1000 >/dev/null
   # shellcheck disable=SC2016 # the engine reads the variable
-  printf 'name: alone\nsource: {topic: "${KAFKA_SOURCE_TOPIC}"}\noutput: [{topic: logins-out}]\n' >"$files/pipeline.yaml"
+  printf 'name: alone\nsource: {topic: "${KAFKA_SOURCE_TOPIC}"}\noutput: [{topic: logins-out}]\naggregates: [{name: all, group_by: [locale], window: {tumbling: 1m}, measures: {n: count()}}]\n' >"$files/pipeline.yaml"
   chmod 755 "$files" && chmod 644 "$files/pipeline.yaml" # the image's user is nobody here
   docker run -d --name "$name" --network "${project}_default" --read-only --cap-drop ALL --memory 128m -e KAFKA_BOOTSTRAP_SERVERS=$broker \
     -e KAFKA_SOURCE_TOPIC=logins -v "$files/pipeline.yaml:/pipeline.yaml:ro" -v /data data-stream-engine >/dev/null
   eventually "the image alone is healthy" 30 healthy "$name"
   eventually "it takes 90 % of its limit for GOMEMLIMIT" 5 limited "$name"
-  eventually "it has copied 1000 events" 120 counted logins-out 1000
+  eventually "it has copied 1000 events, the broken ones to the dead letters" 120 counted 'logins-out|alone-dead-letter' 1000
   docker rm -fv "$name" >/dev/null
 }
 made() { # topic, partitions, more for the tool
@@ -113,8 +115,8 @@ healthy() { docker exec "$1" /data-stream-engine health || { docker logs "$1" 2>
 limited() { docker logs "$1" 2>&1 | grep '"bytes":120795955'; }
 counted() {
   local n
-  n=$({ tool timeout 20 kafka-console-consumer.sh --bootstrap-server "$broker" --topic "$1" --from-beginning --isolation-level read_committed 2>/dev/null || true; } | wc -l)
-  echo "$1 has $n records"
+  n=$({ tool timeout 20 kafka-console-consumer.sh --bootstrap-server "$broker" --include "$1" --from-beginning --isolation-level read_committed 2>/dev/null || true; } | wc -l)
+  echo "$1 have $n records"
   [ "$n" = "$2" ]
 }
 
@@ -127,7 +129,7 @@ idle() { # the broker alone, and the image with what it has by itself: the shipp
     docker rm -fv "$name" >/dev/null 2>&1 || true
     docker run -d --name "$name" --network "${project}_default" --read-only --cap-drop ALL --memory 256m --tmpfs /tmp -v /data -p "127.0.0.1:$HTTP_PORT:8080" \
       -e KAFKA_BOOTSTRAP_SERVERS=kafka:9092 -e KAFKA_AUTO_CREATE_TOPICS=true -e KAFKA_PARTITIONS=6 -e HASH_KEY=development-only-not-a-secret data-stream-engine >/dev/null
-    until page "$HTTP_PORT" /readyz >/dev/null 2>&1; do sleep 0.02; done
+    until (page "$HTTP_PORT" /readyz) >/dev/null 2>&1; do sleep 0.02; done # a shell of its own: a door that closes would end this one
     began=$(docker inspect -f '{{.State.StartedAt}}' "$name")
     echo "  ready $(($(date +%s%3N) - $(date -d "$began" +%s%3N))) ms after its start"
     [ $n = 5 ] || docker stop "$name" >/dev/null
