@@ -89,16 +89,20 @@ func (c *ControlLog) take(ctx context.Context, t *restore, p *model.LogPart, tai
 // whether the record was written, and the error says why.
 func (c *ControlLog) Put(ctx context.Context, key string, value []byte) (offset int64, err error) {
 	backoff := utils.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
+	var why error
 	for {
 		offset, err = c.put(ctx, key, value)
 		if err == nil || model.ClassOf(err) != model.Transient {
 			return offset, err
 		}
+		if why == nil || ctx.Err() == nil { // otherwise it only says that time was up
+			why = err
+		}
 		if ctx.Err() == nil {
 			_ = c.client.Refresh(ctx) // somebody else may lead now; if nobody can be asked, the next try says so
 		}
 		if backoff.Wait(ctx) != nil {
-			return 0, &model.Error{Class: model.Transient, Op: "write to", Subject: c.at.Topic, Code: broker.Code(err), Err: err}
+			return 0, &model.Error{Class: model.Transient, Op: "write to", Subject: c.at.Topic, Code: broker.Code(why), Err: why}
 		}
 	}
 }
