@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +40,9 @@ func TestAClosedTerminalEndsTheServiceUnlessItWasStartedWithNohup(t *testing.T) 
 	if dir := os.Getenv(terminalDir); dir != "" {
 		os.Exit(Main(t.Context(), Process{Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr}))
 	}
+	hangups := make(chan os.Signal, 1) // should the test itself run with nohup, the service does not for that
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	for name, nohup := range map[string][]string{"plain": nil, "nohup": {"nohup"}} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
