@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"data-stream-engine/test/harness"
@@ -84,16 +85,21 @@ func numbers(t *testing.T, st *harness.Stream, topic string) map[int]int {
 	return times
 }
 
-// Letters are replayed while the instance that replays them, and one that consumes, are killed again and again. Whoever gets
-// no answer asks again with the same key: each letter comes out once, and counts once.
+// Letters are replayed while the instance that replays them, and one that consumes, are killed again and again: every other
+// time as soon as the first of them has reached the topic, in the middle of the transaction. Whoever gets no answer asks again
+// with the same key: each letter comes out once, and counts once.
 func TestEachLetterIsReplayedOnceThroughKills(t *testing.T) {
 	st := suite.NewStream(t)
 	st.Aggregated(replayPipeline, harness.Env{"COMMIT_INTERVAL": "20ms", "EMIT_INTERVAL": "200ms", "IDLE_TIMEOUT": "2s"})
-	const good, bad = 500, 2000
+	const good, bad = 500, 1200
 	began := time.Now().Add(-time.Hour).UnixMilli()
+	pad := strings.Repeat("more than one request to a broker holds. ", 800)
 	var records []*kgo.Record
 	for n := range good + bad {
 		value := fmt.Appendf(nil, `{"n":%d,"at":%d,"bad":%v}`, n, began+int64(n)*20, n >= good)
+		if n >= good {
+			value = fmt.Appendf(nil, `{"n":%d,"at":%d,"bad":true,"pad":%q}`, n, began+int64(n)*20, pad)
+		}
 		records = append(records, &kgo.Record{Partition: int32(n) % st.Partitions, Key: fmt.Append(nil, n), Value: value, Timestamp: time.Now()})
 	}
 	st.Send(records...)
@@ -111,18 +117,22 @@ func TestEachLetterIsReplayedOnceThroughKills(t *testing.T) {
 	a, b := st.Start("a", mended), st.Start("b", mended)
 	a.AwaitReady(t, soon)
 	b.AwaitReady(t, soon)
-	kills, unanswered, done := 0, 0, 0
+	unanswered, done, middle := 0, 0, 0
 	for round, part := range slices.Collect(slices.Chunk(ids, 200)) {
 		key := "round " + strconv.Itoa(round)
 		answers := make(chan *replayed, 1)
+		before := written(t, st)
 		go func(i *harness.Instance) {
 			answer, _ := replay(t, i, part, key)
 			answers <- answer
 		}(a)
-		time.Sleep(time.Duration(round*round) * 8 * time.Millisecond) // from before anything is sent to behind the answer
+		if round%2 == 0 {
+			awaitWritten(t, st, before)
+		} else {
+			time.Sleep(time.Duration(round*round) * 10 * time.Millisecond) // from before anything is sent to behind the answer
+		}
 		a.Kill()
-		killed := time.Now()
-		kills++
+		killed, sent := time.Now(), written(t, st) > before
 		if round%3 == 2 {
 			b.Kill()
 			b = st.Start("b", mended)
@@ -140,13 +150,19 @@ func TestEachLetterIsReplayedOnceThroughKills(t *testing.T) {
 			if answer.Replayed != len(part) || len(answer.Refused) > 0 {
 				t.Errorf("%s: %+v", key, answer)
 			}
-			if answer.At.Before(killed) {
+			switch {
+			case answer.At.Before(killed):
 				done++
+			case sent:
+				middle++
 			}
 			return nil
 		})
 	}
-	t.Logf("%d kills, %d requests without an answer, %d done by the instance that was killed", kills, unanswered, done)
+	t.Logf("%d requests without an answer; %d done by the instance that was killed, %d in the middle of their transaction", unanswered, done, middle)
+	if middle == 0 {
+		t.Error("no kill came in the middle of a transaction: the test is about nothing")
+	}
 	if unanswered == 0 {
 		t.Error("every request was answered before the kill: the test is about nothing")
 	}
@@ -167,6 +183,28 @@ func TestEachLetterIsReplayedOnceThroughKills(t *testing.T) {
 		t.Errorf("%d dead letters, want %d", n, bad)
 	}
 	harness.Until(t, late, "the windows of all events", func(_ ctx) error { return windowsHold(t, st, good+bad) })
+}
+
+// written is how many records there are in the replay topic, committed or not, and markers.
+func written(t *testing.T, st *harness.Stream) (sum int64) {
+	t.Helper()
+	ends, err := st.Client.Admin.ListEndOffsets(t.Context(), st.Group+"-replay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum
+}
+
+// awaitWritten returns as soon as there are more.
+func awaitWritten(t *testing.T, st *harness.Stream, before int64) {
+	t.Helper()
+	for end := time.Now().Add(soon); time.Now().Before(end); {
+		if written(t, st) > before {
+			return
+		}
+	}
+	t.Fatal("nothing reaches the replay topic")
 }
 
 func requireOnce(t *testing.T, times map[int]int, all int) {
