@@ -23,7 +23,8 @@ func TestABrokerThatIsAwayIsNamedUntilItIsBack(t *testing.T) {
 	}
 	b.await("#health", "Healthy.")
 	s.send(t, login("u2", "android", "10.0.0.1", "RU"))
-	b.await("#insights", "android")
+	s.comesOut(t, `"user_id":"u2"`)
+	b.await("#insights", "android") // when its window is the last whole one: a minute at most
 	b.holds("no partition is away", `!document.querySelector('#partitions').innerText.includes('broker away')`)
 }
 

@@ -1,12 +1,9 @@
 package browser
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
-
-	"data-stream-engine/test/harness"
 )
 
 // reason opens the letters of a reason, which may be open already: what is most is in the beginning.
@@ -49,14 +46,7 @@ func TestADeadLetterIsOpenedMendedAndReplayed(t *testing.T) {
 	}
 	b.click("dialog button", "Replay 1")
 	b.await("#receipts", "1 dead letter sent to "+s.group+"-replay")
-	harness.Until(t, late, "its event comes out", func(context.Context) error {
-		for _, value := range s.outputs(t) {
-			if strings.Contains(value, `"user_id":"bad"`) && strings.Contains(value, `"ip":null`) {
-				return nil
-			}
-		}
-		return fmt.Errorf("outputs: %s", s.outputs(t))
-	})
+	s.comesOut(t, `"user_id":"bad"`, `"ip":null`)
 	if n := len(s.outputs(t)); n != 2 {
 		t.Errorf("%d events came out, not 2", n)
 	}

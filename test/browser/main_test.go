@@ -27,7 +27,7 @@ var (
 // Times that are generous: they bound how long a failure takes, not how fast the page is.
 const (
 	soon = 30 * time.Second
-	late = 3 * time.Minute
+	late = 2 * time.Minute
 )
 
 // core is what runs when TEST_BROWSER is not set.

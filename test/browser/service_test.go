@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,20 @@ func (s *service) outputs(t testing.TB) []string {
 		values[i] = string(r.Value)
 	}
 	return values
+}
+
+// comesOut waits for an event with these words in the output topic.
+func (s *service) comesOut(t testing.TB, words ...string) {
+	t.Helper()
+	harness.Until(t, late, "an event comes out", func(context.Context) error {
+		all := s.outputs(t)
+		for _, value := range all {
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(value, w) }) {
+				return nil
+			}
+		}
+		return fmt.Errorf("outputs: %s", all)
+	})
 }
 
 // shipped is the pipeline file of the repository.
