@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -45,5 +46,23 @@ func TestASearchFindsWhatIsInOneGroup(t *testing.T) {
 		if picked, found := s.found(order, search, n); !slices.Equal(picked, want) || found != matched {
 			t.Fatalf("%q in %q by %v: %v of %d, want %v of %d", search, groups, order, picked, found, want, matched)
 		}
+	}
+}
+
+// BenchmarkSearch looks for one of a million groups.
+func BenchmarkSearch(b *testing.B) {
+	var s standing
+	var order []int32
+	for i := range 1_000_000 {
+		s.words = fmt.Appendf(s.words, "%08x-%04x\n", rand.Uint32(), rand.Uint32N(1<<16))
+		s.ends, s.groups, order = append(s.ends, uint32(len(s.words))), append(s.groups, int64(i)), append(order, int32(i))
+	}
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	for _, word := range []string{"05d0", "af53717b-05d0"} {
+		b.Run(word, func(b *testing.B) {
+			for b.Loop() {
+				s.found(order, []string{word}, 12)
+			}
+		})
 	}
 }
