@@ -214,8 +214,9 @@ func (s *Stream) leaderless() bool {
 	return slices.ContainsFunc(s.order, func(p *part) bool { return p.leader < 0 })
 }
 
-// refresh asks for the leaders of all partitions and starts a loop for each leader that has none. A topic with an error keeps
-// no other from being looked at; of several errors it returns one that does not pass by itself, if there is one.
+// refresh asks for the leaders of all partitions and then starts a loop for each leader that has none: one that began before all
+// topics are known would wait at its broker for some partitions, and the others meanwhile for it. A topic with an error keeps no
+// other from being looked at; of several errors it returns one that does not pass by itself, if there is one.
 func (s *Stream) refresh(ctx context.Context) error {
 	names := map[string]bool{}
 	for _, p := range s.order {
@@ -227,6 +228,7 @@ func (s *Stream) refresh(ctx context.Context) error {
 			worst = err
 		}
 	}
+	s.follow(ctx)
 	if worst == nil {
 		s.observer.Recovered(refreshing)
 	}
@@ -241,10 +243,10 @@ func (s *Stream) refreshTopic(ctx context.Context, name string) error {
 		}
 		return err
 	}
-	return s.lead(ctx, topics[name])
+	return s.lead(topics[name])
 }
 
-func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
+func (s *Stream) lead(t broker.Topic) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if id, known := s.topics[t.Name]; known && id != t.ID {
@@ -258,13 +260,21 @@ func (s *Stream) lead(ctx context.Context, t broker.Topic) error {
 			continue
 		}
 		p.leader, p.epoch = t.Leaders[p.Partition], t.Epochs[p.Partition]
+	}
+	return nil
+}
+
+// follow starts the loops that are missing.
+func (s *Stream) follow(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.order {
 		if p.leader >= 0 && !s.running[p.leader] {
 			s.running[p.leader] = true
 			l := newLoop(s, p.leader)
 			s.loops.Go(func() { l.run(ctx) })
 		}
 	}
-	return nil
 }
 
 // unlead stops fetching a topic that the cluster does not know. What has its name next may be another topic, whose
