@@ -68,6 +68,7 @@ func TestTheServiceIsWhatItsDocumentSays(t *testing.T) {
 	deleted(d, e)
 	tokens(d, start(t, binary, map[string]string{"HTTP_TOKEN": token}))
 	away(d, start(t, binary, map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "STORAGE_URL": "postgres://nobody@127.0.0.1:1/nothing"}))
+	unstored(d, start(t, binary, map[string]string{"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "STORAGE_URL": "none"}))
 	full(d, e)
 	for _, name := range d.operations() {
 		if !d.seen[name] && !slices.Contains(elsewhere, name) {
@@ -270,6 +271,13 @@ func away(d *document, e *engine) {
 		if took := time.Since(began); took > 15*time.Second {
 			d.t.Errorf("%s took %s", c.path, took)
 		}
+	}
+}
+
+// unstored asks a service without a storage for what would be in it.
+func unstored(d *document, e *engine) {
+	for _, path := range []string{"/api/v1/insights", "/api/v1/insights/groups?aggregate=logins", "/api/v1/anomalies", "/api/v1/dead-letters", "/api/v1/dead-letters/counts"} {
+		d.check(e, get(path), 404)
 	}
 }
 
