@@ -6,9 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,12 +45,7 @@ func openTerminal(t *testing.T) (*os.File, *logged) {
 func TestARestoreHasABarAtATerminal(t *testing.T) {
 	t.Parallel()
 	r := newWindowRig(t)
-	first := r.watching()
-	r.feed(240)
-	r.exactlyOnce()
-	r.eventually("insights", func() bool { return first.sum("stream_engine_insights_total") > 0 })
-	must(t, first.stop())
-	stuck := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: changelogTopic, Err: kerr.KafkaStorageError, Count: -1})
+	stuck := r.stuckRestore()
 	const bar = "restoring the windows of 4 partitions"
 	second := r.watching()
 	r.eventually("a restore", func() bool { return second.waits("restored") && second.app.View().Status().Restore != nil })

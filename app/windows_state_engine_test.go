@@ -56,17 +56,24 @@ func TestPartialThatCannotBeReadHoldsItsPartition(t *testing.T) {
 	r.eventually("readiness", e.ready)
 }
 
+// stuckRestore has an instance make windows and stop; nobody can read their changelog from then on, until what it returns is
+// removed.
+func (r *rig) stuckRestore() *kfake.FaultHandle {
+	r.t.Helper()
+	first := r.watching()
+	r.feed(240)
+	r.exactlyOnce()
+	r.eventually("insights", func() bool { return first.sum("stream_engine_insights_total") > 0 })
+	must(r.t, first.stop())
+	return r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: changelogTopic, Err: kerr.KafkaStorageError, Count: -1})
+}
+
 // While windows are restored, events go on, and the instance says that it is not ready. It stops in time, and shares its
 // partitions out in time.
 func TestEventsGoOnWhileWindowsAreRestored(t *testing.T) {
 	t.Parallel()
 	r := newWindowRig(t)
-	first := r.watching()
-	r.feed(240)
-	r.exactlyOnce()
-	r.eventually("insights", func() bool { return first.sum("stream_engine_insights_total") > 0 })
-	must(t, first.stop())
-	stuck := r.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: changelogTopic, Err: kerr.KafkaStorageError, Count: -1})
+	stuck := r.stuckRestore()
 	second := r.watching()
 	r.feed(240)
 	r.exactlyOnce()
