@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -102,27 +99,6 @@ func cpuTime() time.Duration {
 		return 0 // cannot happen: the arguments are constants
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// profile starts a CPU profile of one run of ours, if profiles were asked for.
-func (b *bench) profile(c contest, client client, round int) (stop func(), err error) {
-	if b.profiles == "" || !client.ours() {
-		return func() {}, nil
-	}
-	name := fmt.Sprintf("%s-%s-%d.pprof", c.name, client.name, round+1)
-	f, err := os.Create(filepath.Join(b.profiles, strings.ReplaceAll(name, " ", "-")))
-	if err != nil {
-		return nil, err
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, err
-	}
-	return func() {
-		pprof.StopCPUProfile()
-		if err := f.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "profile:", err)
-		}
-	}, nil
 }
 
 // median of the values that get takes from the samples.

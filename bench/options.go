@@ -22,11 +22,11 @@ type options struct {
 	out        string
 	command    string // what to type to get the same
 
-	// The Kafka layer alone.
-	commits  int
-	profiles string
+	profiles string // folder; "": none are taken
 
-	// The pipeline alone.
+	commits int // of the Kafka layer
+
+	// Whole processes.
 	brokerPID int
 	engine    string
 	storage   string // STORAGE_URL of the engine
@@ -47,6 +47,7 @@ func (o *options) flags(name string, parts []string, events, rounds int) *flag.F
 	flags.IntVar(&o.events, "events", events, "events in each run")
 	flags.IntVar(&o.rounds, "rounds", rounds, "rounds; in each of them everybody has one run")
 	flags.IntVar(&o.partitions, "partitions", 4, "partitions of the topics")
+	flags.StringVar(&o.profiles, "profile", "", "folder for CPU profiles of our own runs (pprof)")
 	flags.StringVar(&o.out, "out", "", "write the report to this name, with .json and .md behind it")
 	return flags
 }
@@ -62,7 +63,6 @@ func parseLayer(arguments []string) (options, error) {
 	var o options
 	flags := o.flags("bench", []string{"consume", "produce", "commit"}, 1_000_000, 5)
 	flags.IntVar(&o.commits, "commits", 200, "transactions in each series of commits")
-	flags.StringVar(&o.profiles, "profile", "", "folder for a CPU profile of each of our own runs (pprof)")
 	return o, o.parse(flags, "scripts/bench.sh", arguments)
 }
 
@@ -77,7 +77,7 @@ func parsePipeline(arguments []string) (options, error) {
 
 func parseGroups(arguments []string) (options, error) {
 	var o options
-	flags := o.flags("bench groups", []string{"groups"}, 5_000_000, 3)
+	flags := o.flags("bench groups", []string{"groups", "raw", "api", "finals"}, 5_000_000, 3)
 	o.processes(flags)
 	flags.IntVar(&o.users, "users", 1_400_000, "users that may log in; about three quarters of them do")
 	flags.IntVar(&o.rate, "rate", 2_000, "events a second while finals are timed")

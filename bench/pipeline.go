@@ -22,9 +22,12 @@ type contestant struct {
 	traced      bool   // to a collector
 }
 
+// rawCopy is what all are held against: it moves the bytes and looks at none.
+var rawCopy = contestant{name: "raw", title: "raw copy, at least once", binary: "rawcopy", copies: true}
+
 func contestants() []contestant {
 	return []contestant{
-		{name: "raw", title: "raw copy, at least once", binary: "rawcopy", copies: true},
+		rawCopy,
 		{name: "engine", title: "engine without aggregates, exactly once", binary: "engine"},
 		{name: "insights", title: "engine, the shipped pipeline with its aggregate, exactly once", binary: "engine", aggregates: true},
 		{name: "unstored", title: "the same, STORAGE_URL=none", binary: "engine", aggregates: true, asked: true, environment: []string{"STORAGE_URL=none"}},
@@ -147,6 +150,7 @@ func (r *race) life(ctx context.Context, c contestant) (lifeSample, error) {
 	if err != nil {
 		return lifeSample{}, err
 	}
+	defer r.profileProcess(c, l)()
 	err = l.during(ctx, func(ctx context.Context) error {
 		if err := r.committed(ctx, output, r.source, r.events); err != nil || !c.aggregates {
 			return err

@@ -49,12 +49,7 @@ func (r *pipelineReport) finish() {
 	}
 	for i := range r.CatchUp {
 		s := &r.CatchUp[i]
-		if base := cpu["raw"]; base > 0 {
-			s.ToRaw = s.Median.CPU / base
-		}
-		if base := cpu["engine"]; base > 0 {
-			s.ToEngine = s.Median.CPU / base
-		}
+		s.ToRaw, s.ToEngine = ratio(s.Median.CPU, cpu["raw"]), ratio(s.Median.CPU, cpu["engine"])
 	}
 }
 
@@ -83,6 +78,14 @@ func (r *pipelineReport) markdown() []byte {
 			s.CPU, s.CPU*float64(r.Rate)/1e6, s.Peak>>20, known(s.Broker))
 	}
 	return b.Bytes()
+}
+
+// ratio is 0 where the base was not measured.
+func ratio(x, base float64) float64 {
+	if base == 0 {
+		return 0
+	}
+	return x / base
 }
 
 // known is a number with two digits, or a dash where it was not measured.

@@ -332,3 +332,33 @@ func parse(t *testing.T, text string) float64 {
 	v, _ := f.Float64()
 	return v
 }
+
+// Whoever asks for a long profile cannot make a stop fail.
+func TestRequestThatDoesNotEndIsCutOffWithoutAnError(t *testing.T) {
+	_, c := door(t, time.Hour)
+	h, err := NewHTTP(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := make(chan struct{})
+	h.Mount("/forever", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		close(begun)
+		<-r.Context().Done()
+	}))
+	go func() { _ = h.Run() }()
+	response, err := http.Get("http://" + h.Addr() + "/forever")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	<-begun
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := h.Close(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadAll(response.Body); err == nil {
+		t.Error("the answer ended as if it were whole")
+	}
+}

@@ -64,11 +64,7 @@ func (x *Explainer) scalar(text string, event *object) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	v, err := program.RunScalar(x.env)
-	if err != nil {
-		return nil, err
-	}
-	return expression.AppendScalar(nil, v), nil
+	return program.AppendScalar(x.env, nil)
 }
 
 // bound is an expression that is ready to run on an event.

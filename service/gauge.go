@@ -252,14 +252,13 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env) *model.Reason 
 	g := &p.gauges
 	c := counted{gauge: i, from: len(g.groups), inputsFrom: len(g.inputs)}
 	for k, s := range a.group {
-		value, err := s.program.RunScalar(env)
-		if err != nil {
-			return p.failed(model.StageAggregate, s, err)
-		}
 		if k > 0 {
 			g.groups = append(g.groups, ',')
 		}
-		g.groups = expression.AppendScalar(g.groups, value)
+		var err error
+		if g.groups, err = s.program.AppendScalar(env, g.groups); err != nil {
+			return p.failed(model.StageAggregate, s, err)
+		}
 	}
 	c.to = len(g.groups)
 	if size := c.to - c.from; size > aggregate.MaxGroupKey {
@@ -269,11 +268,9 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env) *model.Reason 
 	for k, f := range p.plan.definitions[i].Functions() {
 		s := a.inputs[k]
 		if s != nil { // otherwise f looks at no argument
-			x, err := s.program.RunScalar(env)
-			if err != nil {
+			if err := s.program.RunScalar(env, &g.argument); err != nil {
 				return p.failed(model.StageAggregate, s, err)
 			}
-			g.argument = measure.Scalar{Kind: kindOf(x.Kind), Bits: x.Bits, Text: x.Text}
 		}
 		if err := f.Prepare(g.input(), &g.argument, &g.order); err != nil {
 			why := p.failed(model.StageAggregate, s, err)
@@ -283,22 +280,6 @@ func (p *Processor) measure(i int, a *gauge, env *expression.Env) *model.Reason 
 	}
 	g.counted = append(g.counted, c)
 	return nil
-}
-
-// kindOf is what a measure takes an expression's value for.
-func kindOf(k expression.Kind) measure.Kind {
-	switch k {
-	case expression.Bool:
-		return measure.Bool
-	case expression.Int:
-		return measure.Int
-	case expression.Float:
-		return measure.Float
-	case expression.Text:
-		return measure.Text
-	default:
-		return measure.Nil
-	}
 }
 
 // input is room for what one measure takes. A variable of its own would be an allocation for each event, and what was in

@@ -3,62 +3,74 @@ package expression
 import (
 	"math"
 	"strconv"
+
+	"data-stream-engine/service/measure"
 )
 
-// Scalar is a value that groups are told apart by and measures count: nil, a boolean, a number or text.
-type Scalar struct {
-	Kind  Kind   // Nil, Bool, Int, Float or Text
-	Bits  uint64 // Bool: 0 or 1; Int: the int64; Float: the bits of the float64
-	Text  []byte // valid until the environment is bound again
-	plain bool   // nothing in Text has to be escaped
-}
-
-// Scalars are the kinds that a Scalar can have.
+// Scalars are the kinds of values that groups are told apart by and measures count.
 const Scalars = Nil | Bool | Number | Text
 
-// RunScalar is Run for a value that has to be a scalar.
-func (p *Program) RunScalar(env *Env) (Scalar, error) {
+// AppendScalar appends the JSON of a value that has to be a scalar: equal values are the same bytes.
+func (p *Program) AppendScalar(env *Env, dst []byte) ([]byte, error) {
 	v, err := p.value(env)
 	if err != nil {
-		return Scalar{}, err
+		return dst, err
 	}
-	switch v.kind() {
-	case Nil, Bool, Int:
-		return Scalar{Kind: v.kind(), Bits: v.num}, nil
-	case Float:
-		return whole(v.float()), nil
+	switch v = whole(v); v.kind() {
 	case Text:
-		return Scalar{Kind: Text, Text: bytesOf(v.text()), plain: v.plain()}, nil
+		if v.plain() {
+			return append(append(append(dst, '"'), v.text()...), '"'), nil
+		}
+		return appendText(dst, v.text()), nil
+	case Int:
+		return strconv.AppendInt(dst, v.int(), 10), nil
+	case Float:
+		return appendFloat(dst, v.float()), nil
+	case Bool:
+		return strconv.AppendBool(dst, v.truth()), nil
+	case Nil:
+		return append(dst, "null"...), nil
 	default:
-		return Scalar{}, &Error{Line: 1, Column: 1, Message: "this takes " + Scalars.String() + ", not " + Describe(v.boxed())}
+		return dst, noScalar(v)
 	}
+}
+
+// RunScalar is Run for a value that has to be a scalar, as measures take it. It is written to its place because it does not
+// fit into registers. Text is valid until env is bound again.
+func (p *Program) RunScalar(env *Env, to *measure.Scalar) error {
+	v, err := p.value(env)
+	if err != nil {
+		return err
+	}
+	switch v = whole(v); v.kind() {
+	case Text:
+		*to = measure.Scalar{Kind: measure.Text, Text: bytesOf(v.text())}
+	case Int:
+		*to = measure.Scalar{Kind: measure.Int, Bits: v.num}
+	case Float:
+		*to = measure.Scalar{Kind: measure.Float, Bits: v.num}
+	case Bool:
+		*to = measure.Scalar{Kind: measure.Bool, Bits: v.num}
+	case Nil:
+		*to = measure.Scalar{}
+	default:
+		return noScalar(v)
+	}
+	return nil
 }
 
 // whole is a number as the integer that it is worth, if it is one: 5.0 and 5 are the same value.
-func whole(f float64) Scalar {
-	if f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
-		return Scalar{Kind: Int, Bits: uint64(int64(f))}
+func whole(v value) value {
+	if v.kind() == Float {
+		if f := v.float(); f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
+			return ofInt(int64(f))
+		}
 	}
-	return Scalar{Kind: Float, Bits: math.Float64bits(f)}
+	return v
 }
 
-// AppendScalar writes s as JSON: equal values are the same bytes.
-func AppendScalar(dst []byte, s Scalar) []byte {
-	switch s.Kind {
-	case Bool:
-		return strconv.AppendBool(dst, s.Bits != 0)
-	case Int:
-		return strconv.AppendInt(dst, int64(s.Bits), 10)
-	case Float:
-		return appendFloat(dst, math.Float64frombits(s.Bits))
-	case Text:
-		if s.plain {
-			return append(append(append(dst, '"'), s.Text...), '"')
-		}
-		return appendText(dst, view(s.Text))
-	default:
-		return append(dst, "null"...)
-	}
+func noScalar(v value) error {
+	return &Error{Line: 1, Column: 1, Message: "this takes " + Scalars.String() + ", not " + Describe(v.boxed())}
 }
 
 // RunMillis is RunTime in milliseconds since 1970, rounded down.
