@@ -1,7 +1,7 @@
 # make            what there is
 # make test       everything that has to be true before a change goes in; sets up what it needs
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit model integration chaos fuzz lint bench docker compose clean
+.PHONY: help run build test unit model integration chaos fuzz lint bench pgo docker compose clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: ## golangci-lint, built from tools/go.mod
 
 bench: ## the Kafka layer, the whole pipeline and a million groups, on a real Kafka
 	scripts/bench.sh
+
+pgo: ## renews default.pgo, the profile that go build optimises the engine by: after changes to the record path, or a new Go
+	scripts/pgo.sh
 
 docker: ## the container image, stamped with VERSION or what git says; make compose rehearses it
 	docker build --build-arg VERSION="$${VERSION:-$$(git describe --tags --always --dirty)}" -t data-stream-engine -f dockerfile .

@@ -18,7 +18,7 @@ end() {
 }
 trap end EXIT
 
-go build -o "$work/engine" .
+go build -pgo=auto -o "$work/engine" .
 cp pipeline.yaml "$work"
 (
   cd "$work"

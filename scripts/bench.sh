@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
-export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/bench} KAFKA_HEAP=${KAFKA_HEAP:-1g}
+export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/bench} KAFKA_HEAP=${KAFKA_HEAP:-4g}
 # Which suites run. Flags without a suite are those of the first.
 case ${1:-} in
 layer | pipeline | groups | tabs) suites=$1; shift ;;

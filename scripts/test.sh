@@ -15,6 +15,8 @@ export KAFKA_HOME=${KAFKA_HOME:-$PWD/.kafka/test}
 export POSTGRES_HOME=${POSTGRES_HOME:-${TMPDIR:-/tmp}/data-stream-engine-postgres} # where its own user gets to
 export TEST_ALL=1 # what a machine lacks fails a test here, and skips it in a plain go test
 export CHAOS_KILLS=${CHAOS_KILLS:-20} CHAOS_BROKER_KILLS=${CHAOS_BROKER_KILLS:-3}
+# default.pgo is for what ships: contract, deployment and chaos build that. All else would only take longer to compile.
+export GOFLAGS="${GOFLAGS:-} -pgo=off"
 # What the caller's shell has set for an engine is not for the tests.
 unset KAFKA_BOOTSTRAP_SERVERS PIPELINE_FILE INSTANCE_ID TEST_KAFKA_TARGET
 

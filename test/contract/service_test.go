@@ -52,7 +52,7 @@ func build(t *testing.T) string {
 		return binary
 	}
 	binary := filepath.Join(t.TempDir(), "engine")
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	command := exec.CommandContext(t.Context(), "go", "build", "-pgo=auto", "-o", binary, ".")
 	command.Dir = "../.."
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -25,7 +25,7 @@ var engineBinary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "data-stream-engine")
-	build := exec.Command("go", "build", "-o", path, ".")
+	build := exec.Command("go", "build", "-pgo=auto", "-o", path, ".")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the service: %w: %s", err, out)

@@ -71,7 +71,9 @@ func (s *Suite) start(o Options) error {
 	began := time.Now()
 	args := []string{"build", "-o", s.engine}
 	if o.Race && raceEnabled {
-		args = append(args, "-race")
+		args = append(args, "-race", "-pgo=off") // it is slow anyhow
+	} else {
+		args = append(args, "-pgo=auto") // as it ships
 	}
 	build := exec.Command("go", append(args, ".")...)
 	build.Dir = s.Root
