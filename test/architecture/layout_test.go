@@ -21,7 +21,7 @@ var top = []string{
 	"dockerfile", "docker-compose.yml", ".dockerignore", "deploy",
 	// what explains it
 	"README.md", "docs", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-	"go.mod", "go.sum", ".gitignore",
+	"go.mod", "go.sum", "default.pgo", ".gitignore",
 }
 
 func TestTopLevelHoldsWhatItShould(t *testing.T) {
