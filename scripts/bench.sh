@@ -3,6 +3,7 @@
 # the reports go to bench/results/. "bench.sh layer", "bench.sh pipeline", "bench.sh groups" and "bench.sh tabs" run one of the four suites. With arguments
 # behind that, which go to the program, the report is only printed: bench.sh layer -only consume -rounds 3
 #   KAFKA_VERSION         default 4.3.1
+#   KAFKA_HEAP            of the broker, default 4g: with 1g it collects garbage more than it works
 #   KAFKA_PORT KAFKA_HOME as for kafka.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -15,5 +15,5 @@ events=${PGO_EVENTS:-5000000}
 scripts/bench.sh pipeline -engine "$engine" -profile "$work" -only engine,insights -rounds 2 -steady 0s -events "$events"
 scripts/bench.sh groups -engine "$engine" -profile "$work" -only groups -rounds 1 -storage none -events "$events"
 go tool pprof -proto -output default.pgo "$work"/*.pprof
-go build -o "$engine" .
+go build -o "$engine" . # that the compiler takes it
 ls -l default.pgo
