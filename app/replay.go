@@ -114,14 +114,14 @@ func (a *App) readReplays(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if !a.noReplay.CompareAndSwap(true, false) { // somebody else has done it meanwhile
+	if !a.noReplay.Load() { // somebody else has done it meanwhile
 		return nil
 	}
 	l := a.current.Load()
-	if err := a.engine.Take(ctx, l.processor, a.subscribed(l)); err != nil {
-		a.noReplay.Store(true)
+	if err := a.engine.Take(ctx, l.processor, subscription(l.spec, l.processor)); err != nil {
 		return err
 	}
+	a.noReplay.Store(false) // from now on, not before: awaitReplays goes on until it holds
 	a.notes(noteReplays)("")
 	a.log.Info().Str("topic", l.processor.ReplayTopic()).Msg("dead letters can be replayed")
 	return nil

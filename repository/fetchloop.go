@@ -294,8 +294,11 @@ func (l *loop) mend(ctx context.Context, c claim, code int16) {
 	}
 	c.failing, c.failures, c.notBefore = true, min(c.failures+1, 16), time.Now().Add(pause.Next())
 	l.s.mu.Unlock()
-	// A topic that was created again is out of range or without a leader at first: its id tells.
-	if err := l.s.refresh(ctx); err != nil {
+	// A topic that was created again is out of range or without a leader at first: its id tells. What is wrong with another
+	// topic keeps nobody from mending this one.
+	err := l.s.refreshTopic(ctx, c.Topic)
+	l.s.follow(ctx)
+	if err != nil {
 		if model.ClassOf(err) == model.Transient && ctx.Err() == nil {
 			l.s.observer.Retrying(fetching, err)
 		}

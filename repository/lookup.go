@@ -61,6 +61,9 @@ func subjectOf(at model.Origin) string {
 // find looks for a message in the answer. What was read once is gone only when the broker, which knows of it, sends what lies
 // behind it instead.
 func (s *Source) find(ctx context.Context, at model.Origin, parts []fetched, see func(*model.Message) error) error {
+	if len(parts) == 0 { // a broker whose quota is used up says nothing else than how long to wait
+		return fmt.Errorf("look up %s: the answer has no partition", subjectOf(at))
+	}
 	for i := range parts {
 		f := &parts[i]
 		if leaderless(f.code) {
@@ -71,8 +74,8 @@ func (s *Source) find(ctx context.Context, at model.Origin, parts []fetched, see
 		if err := broker.Check("look up", subjectOf(at), f.code); err != nil {
 			return err
 		}
-		if f.high <= at.Offset { // a new leader may not know for a moment how far the log reaches
-			return fmt.Errorf("look up %s: the partition ends at offset %d", subjectOf(at), f.high)
+		if f.stable <= at.Offset { // a new leader may not know for a moment how far the log reaches, or what is committed
+			return fmt.Errorf("look up %s: the partition ends at offset %d", subjectOf(at), f.stable)
 		}
 		r := recordbatch.NewReader(s.cfg.MaxBatchBytes, recordbatch.ReadCommitted)
 		r.Reset(f.set, at.Offset, f.aborted)

@@ -49,16 +49,17 @@ func TestAMessageThatDoesNotComeAtOnceIsAskedForAgain(t *testing.T) {
 	damaged := batch("a", "b")
 	damaged[len(damaged)-1]++
 	type answer struct {
-		high int64
-		set  []byte
+		stable int64 // 0: no partition at all
+		set    []byte
 	}
-	behind, bad, none, good := answer{1, nil}, answer{2, damaged}, answer{2, nil}, answer{2, batch("a", "b")}
+	behind, bad, none, good, throttled := answer{1, nil}, answer{2, damaged}, answer{2, nil}, answer{2, batch("a", "b")}, answer{}
 	for name, c := range map[string]struct {
 		answers []answer // the last one for ever
 		found   bool
 		asked   int
 	}{
 		"a new leader":       {[]answer{behind, behind, behind, behind, good}, true, 5},
+		"a quota used up":    {[]answer{throttled, throttled, throttled, throttled, good}, true, 5},
 		"damaged on the way": {[]answer{bad, none, good}, true, 3},
 		"damaged":            {[]answer{bad}, false, 3},
 		"compacted away":     {[]answer{none}, false, 3},
@@ -68,7 +69,11 @@ func TestAMessageThatDoesNotComeAtOnceIsAskedForAgain(t *testing.T) {
 			topic := r.topic(1)
 			r.on(kmsg.Fetch, func(n int, q request) (kmsg.Response, error, bool) {
 				a := c.answers[min(n, len(c.answers))-1]
-				return logged(q, topic, a.high, a.high, a.set), nil, true
+				whole := logged(q, topic, a.stable, 2, a.set)
+				if a.stable == 0 {
+					whole.Topics = nil
+				}
+				return whole, nil, true
 			})
 			found := ""
 			source := NewSource(r.client, r.observer, SourceConfig{MaxBytes: 1 << 20, MaxBatchBytes: 1 << 20})

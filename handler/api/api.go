@@ -48,7 +48,8 @@ type API struct {
 	Config
 	live    *live
 	tables  *shared
-	heavy   chan struct{} // a place for each request that keeps a processor busy, or the store
+	heavy   chan struct{} // a place for each request that keeps a processor busy
+	listing chan struct{} // the same for those that keep the store busy: one that hangs does not keep others from explaining
 	routes  map[string][]route
 	mux     *http.ServeMux
 	failed, // what could not be answered, for the log
@@ -63,8 +64,8 @@ type route struct {
 	serve        func(http.ResponseWriter, *http.Request) error
 }
 
-// maxHeavy is how many requests may keep a processor busy, or the store, at a time.
-const maxHeavy = 2
+// maxHeavy is how many requests may keep a processor busy at a time, maxListing the store.
+const maxHeavy, maxListing = 2, 2
 
 // seldom is a log that tells of so many things a minute and leaves out the rest.
 func seldom(log zerolog.Logger) zerolog.Logger {
@@ -73,7 +74,7 @@ func seldom(log zerolog.Logger) zerolog.Logger {
 
 // New makes the API. Close ends its streams.
 func New(c Config) *API {
-	a := &API{Config: c, tables: newShared(), heavy: make(chan struct{}, maxHeavy), routes: map[string][]route{}, mux: http.NewServeMux()}
+	a := &API{Config: c, tables: newShared(), heavy: make(chan struct{}, maxHeavy), listing: make(chan struct{}, maxListing), routes: map[string][]route{}, mux: http.NewServeMux()}
 	a.live = newLive(a)
 	a.failed, a.barred = seldom(c.Log), seldom(c.Log)
 	for _, r := range a.list() {

@@ -11,13 +11,18 @@ import (
 	"data-stream-engine/service"
 )
 
-// busy takes a place among the requests that keep a processor or the store busy, as soon as there is one.
+// busy takes a place among the requests that keep a processor busy, as soon as there is one.
 func (a *API) busy(r *http.Request) (done func(), err error) {
+	return admit(r, a.heavy, "others explain and try events at the moment")
+}
+
+// admit waits for one of a few places. Why says what is done in the others.
+func admit(r *http.Request, places chan struct{}, why string) (done func(), err error) {
 	select {
-	case a.heavy <- struct{}{}:
-		return func() { <-a.heavy }, nil
+	case places <- struct{}{}:
+		return func() { <-places }, nil
 	case <-r.Context().Done():
-		return nil, &problem.Document{Status: http.StatusServiceUnavailable, Type: problem.Unavailable, Title: "Too busy", Detail: "others explain and try events, or list anomalies, at the moment", RetryAfter: retryAfter}
+		return nil, &problem.Document{Status: http.StatusServiceUnavailable, Type: problem.Unavailable, Title: "Too busy", Detail: why, RetryAfter: retryAfter}
 	}
 }
 

@@ -160,7 +160,7 @@ func (a *API) anomalies(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	done, err := a.busy(r)
+	done, err := admit(r, a.listing, "others list anomalies at the moment")
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,12 @@ func TestStreamBeginsWithEverythingAndGoesOnWithWhatChanges(t *testing.T) {
 		if text := one.text.String(); strings.Contains(text, "nowhere") || strings.Contains(text, `"reason":"pipe`) {
 			t.Error("a stream shows what not everybody may read")
 		}
+		one.mu.Lock()
+		body := one.text.String()
+		one.mu.Unlock()
+		if !strings.HasPrefix(body, "retry: 2000\n\nevent: session\n") {
+			t.Errorf("it begins with %q", body[:min(len(body), 80)])
+		}
 		if h := one.Result().Header; h.Get("Content-Type") != "text/event-stream" {
 			t.Errorf("%v", h)
 		}

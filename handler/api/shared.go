@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,29 +22,42 @@ type shared struct {
 }
 
 type sharedAnswer struct {
-	turn chan struct{} // holds one: whoever looks at the rest, or makes it
-	at   time.Time
-	body []byte
+	turn        chan struct{} // holds one: whoever looks at the rest, or makes it
+	began, made time.Time
+	body        []byte
+	large       atomic.Bool // too large to be kept: everybody makes their own, and nobody waits for that
 }
 
 func newShared() *shared { return &shared{made: map[string]*sharedAnswer{}} }
 
 // get is the answer for a key, which fill makes when there is none that is fresh. A failure is nobody else's.
 func (s *shared) get(ctx context.Context, key string, fill func() ([]byte, error)) ([]byte, error) {
-	one := s.of(key)
+	one, asked := s.of(key), time.Now()
+	if one.large.Load() {
+		return one.make(fill)
+	}
 	select {
 	case one.turn <- struct{}{}:
 		defer func() { <-one.turn }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if one.body != nil && time.Since(one.at) < sharedFor {
+	// What took long was made for those who have waited for it, too: one after the other they would wait for ever.
+	if one.body != nil && (time.Since(one.began) < sharedFor || one.made.After(asked)) {
 		return one.body, nil
 	}
 	began := time.Now()
+	body, err := one.make(fill)
+	if err == nil && !one.large.Load() {
+		one.began, one.made, one.body = began, time.Now(), body
+	}
+	return body, err
+}
+
+func (a *sharedAnswer) make(fill func() ([]byte, error)) ([]byte, error) {
 	body, err := fill()
-	if err == nil && len(body) <= maxSharedBytes {
-		one.at, one.body = began, body
+	if err == nil {
+		a.large.Store(len(body) > maxSharedBytes)
 	}
 	return body, err
 }

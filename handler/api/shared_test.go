@@ -39,6 +39,33 @@ func TestPagesThatAskTogetherShareAnAnswer(t *testing.T) {
 	})
 }
 
+// With answers that take longer than they are shared, one after the other would wait for ever.
+func TestSlowAndLargeAnswersHoldNobodyUp(t *testing.T) {
+	for _, size := range []int{1, maxSharedBytes + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			s, began := newShared(), time.Now()
+			fill := func() ([]byte, error) {
+				time.Sleep(2 * sharedFor)
+				return make([]byte, size), nil
+			}
+			_, _ = s.get(t.Context(), "table", fill)
+			time.Sleep(liveEvery)
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					if body, err := s.get(t.Context(), "table", fill); err != nil || len(body) != size {
+						t.Errorf("%d bytes, %v", len(body), err)
+					}
+				})
+			}
+			all.Wait()
+			if took := time.Since(began) - liveEvery - 2*sharedFor; took != 2*sharedFor {
+				t.Errorf("50 pages waited %s for an answer of %s and %d bytes", took, 2*sharedFor, size)
+			}
+		})
+	}
+}
+
 func TestAFailureOrALargeAnswerIsNotShared(t *testing.T) {
 	s := newShared()
 	if _, err := s.get(t.Context(), "k", func() ([]byte, error) { return nil, errors.New("away") }); err == nil {

@@ -26,7 +26,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var first bytes.Buffer
-	first.WriteString("RetryAfter: 2000\n\n")
+	first.WriteString("retry: 2000\n\n")
 	event(&first, "session", a.sessionOf(rights))
 	if r.Method == http.MethodHead {
 		head(w)

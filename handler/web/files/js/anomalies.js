@@ -3,7 +3,7 @@ import { h, text, fill, keyed, icon } from './dom.js';
 import { ago, at, measure, minute, now, plural, span } from './format.js';
 import { clean } from './bytes.js';
 import { LineChart } from './chart.js';
-import { groupName, numeric } from './groups.js';
+import { groupName, numeric, passed } from './groups.js';
 
 const SHOWN = 3;
 const HOUR = 3600e3;
@@ -36,6 +36,11 @@ export function mountAnomalies({ store, show }) {
     const found = a && a.detect && /sigma:\s*([\d.]+)/.exec(a.detect);
     return found ? Number(found[1]) : 3;
   };
+  // A window that still fills would look like a drop.
+  const whole = x =>
+    (x.points || [])
+      .map(p => ({ start: at(p.start), value: numeric(p.value) }))
+      .filter(p => p.start + at(x.window.end) - at(x.window.start) <= passed(store));
   function card(x) {
     const n = x.anomaly;
     const up = upward(n);
@@ -43,10 +48,7 @@ export function mountAnomalies({ store, show }) {
     const when = h('span');
     const start = at(x.window.start);
     const end = at(x.window.end);
-    // A window that still fills would look like a drop.
-    const points = (x.points || [])
-      .map(p => ({ start: at(p.start), value: numeric(p.value) }))
-      .filter(p => p.start + end - start <= now());
+    const points = whole(x);
     const li = h(
       'li.anomaly',
       h(
@@ -88,7 +90,7 @@ export function mountAnomalies({ store, show }) {
     more.hidden = shown.length <= SHOWN;
     text(more, all ? 'Show fewer' : `Show all ${shown.length}`);
     list.hidden = !shown.length;
-    const key = x => JSON.stringify([x.aggregate, x.group, x.window.start, (x.points || []).length]);
+    const key = x => JSON.stringify([x.aggregate, x.group, x.window.start, x.updated_at, whole(x)]);
     keyed(list, all ? shown : shown.slice(0, SHOWN), key, card, li => li.update());
   }
   let ticks = 0;

@@ -1,6 +1,6 @@
 // The table of the groups of one aggregate: one window of each, the one before, and a line of the last ones.
 import { h, text, fill, refill, keyed, forget, icon } from './dom.js';
-import { NONE, at, clock, measure, num, span } from './format.js';
+import { NONE, at, clock, measure, now, num, span } from './format.js';
 import { clean } from './bytes.js';
 import { cut, spark } from './chart.js';
 
@@ -10,6 +10,10 @@ export const groupName = group => (Object.keys(group).length ? Object.values(gro
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 export const isOdd = (store, a, name, group, start) =>
   store.anomalies.some(x => x.aggregate === a.name && x.anomaly.measure === name && at(x.window.start) === start && same(x.group, group));
+
+// How far event time has come: as far as windows have been passed, not as far as the clock has.
+export const passed = store =>
+  Math.max(...(store.partitions ? store.partitions.state.map(p => at(p.watermark)) : []).filter(Boolean), 0) || now() - 1000;
 
 // The rows with their windows put on one scale of starts, null where a group had no event. Sessions have no common scale.
 // Event time has come as far as `passed`.

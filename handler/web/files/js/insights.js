@@ -4,7 +4,7 @@ import { $, h, text, attr, fill, refill, icon } from './dom.js';
 import { at, dur, length, measure, minute, clock, now, num, plural, span } from './format.js';
 import { api, sentence } from './api.js';
 import { LineChart } from './chart.js';
-import { GroupTable, aligned, groupName, isOdd, numeric } from './groups.js';
+import { GroupTable, aligned, groupName, isOdd, numeric, passed } from './groups.js';
 import { mountAnomalies } from './anomalies.js';
 
 const PAGE = 12;
@@ -93,9 +93,6 @@ export function mountInsights(root, { store }) {
     { rootMargin: '200px' }
   ).observe(split);
 
-  // How far event time has come: as far as windows have been passed, not as far as the clock has.
-  const passed = () =>
-    Math.max(...(store.partitions ? store.partitions.state.map(p => at(p.watermark)) : []).filter(Boolean), 0) || now() - 1000;
   const aggregate = () => store.pipeline && store.pipeline.aggregates.find(a => a.name === state.name);
 
   function open(name, searched = '') {
@@ -172,7 +169,7 @@ export function mountInsights(root, { store }) {
     state.busy = false;
     state.again = performance.now() + Math.max(800, 4 * (performance.now() - began));
     state.problem = data.problem || null;
-    if (!data.problem) state.data = aligned(data, a, passed());
+    if (!data.problem) state.data = aligned(data, a, passed(store));
     render(byHand);
   }
 
