@@ -39,3 +39,24 @@ func TestATopicThatIsGoneDoesNotKeepTheOthersFromBeingLookedAt(t *testing.T) {
 		t.Errorf("told that all is well: %q", recovered)
 	}
 }
+
+// A topic that is gone stays so until somebody makes it again: meanwhile positions in the others are put right.
+func TestATopicThatIsGoneKeepsNoOtherFromBeingMended(t *testing.T) {
+	r := fakeRig(t)
+	gone, there := r.topic(1), r.topic(1)
+	r.fill(there, 0, "a", "b")
+	s, err := NewSource(r.client, r.observer, SourceConfig{MaxBytes: 1 << 20, MaxBatchBytes: 1 << 20, Wait: 50 * time.Millisecond}).
+		Open(t.Context(), map[model.TopicPartition]model.Position{{Topic: gone}: {}, {Topic: there}: {Offset: 2}})
+	must(t, err)
+	defer s.Close()
+	_, err = r.admin.DeleteTopic(within(t, time.Minute), gone)
+	must(t, err)
+	ctx := within(t, time.Minute)
+	go func() {
+		for f, err := s.Next(ctx); err == nil; f, err = s.Next(ctx) {
+			f.Release()
+		}
+	}()
+	s.Seek(model.TopicPartition{Topic: there}, 100)
+	eventually(t, "word of the loss", func() bool { _, _, lost := r.observer.told(); return slices.Contains(lost, "0: 100 to 2") })
+}
