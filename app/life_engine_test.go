@@ -147,7 +147,7 @@ func TestPartitionsWithNothingToReadReportThatNoneIsLeft(t *testing.T) {
 func TestStopCommitsWhatIsOpenAndLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	e := r.start("COMMIT_INTERVAL=4s")
+	e := r.start("COMMIT_INTERVAL=30s", "TRANSACTION_TIMEOUT=1m")
 	r.eventually("readiness", e.ready)
 	r.feed(users)
 	lag := `kafka_consumergroup_lag{consumergroup="engine",partition="0",topic="in"}`
@@ -160,7 +160,7 @@ func TestStopCommitsWhatIsOpenAndLeaves(t *testing.T) {
 	}
 	began := time.Now()
 	must(t, e.stop())
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 8*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
 	if n := len(asked[*kmsg.LeaveGroupRequest](r)); n != 1 {
@@ -180,7 +180,7 @@ func TestStopCommitsWhatIsOpenAndLeaves(t *testing.T) {
 func TestStopAbortsWhatItCannotCommit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	e := r.start("COMMIT_INTERVAL=4s")
+	e := r.start("COMMIT_INTERVAL=30s", "TRANSACTION_TIMEOUT=1m")
 	r.eventually("readiness", e.ready)
 	r.feed(users)
 	r.eventually("an open transaction", func() bool { return len(asked[*kmsg.AddOffsetsToTxnRequest](r)) > 0 })
@@ -208,7 +208,7 @@ func TestStopOfAStaticMemberLeavesItsPlace(t *testing.T) {
 	began := time.Now()
 	r.start("INSTANCE_ID=one", "SESSION_TIMEOUT=30s")
 	r.exactlyOnce()
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the next one took %s to take over", took)
 	}
 }

@@ -24,19 +24,19 @@ func TestGroupsAreOrderedByTheLatestWholeWindow(t *testing.T) {
 		s := x.open(t)
 		f := newFeed(t, s, topicID("i"), 0)
 		var list []model.Insight
-		for m := range 4 { // 0 is open, 1 is the latest whole one
+		for m, ago := range []int{-60, 1, 2, 3} { // the first one is open, the next one is the latest whole one
 			for i, g := range []string{"Ann", "bob", "ÉVA_%", "none"} {
 				n := []int{[]int{9, 1, 5}[i%3], []int{1, 7, 3}[i%3], i, i}[m]
 				measures := fmt.Sprintf(`{"n":%d,"top":[{"value":"x","count":%d}],"last":"text"}`, n, 10-n)
 				if g == "none" {
 					measures = `{"n":null,"last":"z"}`
 				}
-				list = append(list, insight("logins", m, `{"user":"`+g+`","k":1}`, measures, func(in *model.Insight) { in.Final = m > 0 }))
+				list = append(list, insight("logins", ago, `{"user":"`+g+`","k":1}`, measures, func(in *model.Insight) { in.Final = m > 0 }))
 			}
 		}
 		list = append(list, insight("other", 1, `{"user":"x"}`, `{"n":99}`))
 		f.write(list...)
-		past := list[0].Start.Add(-3 * time.Minute)
+		past := list[12].Start
 		for name, c := range map[string]struct {
 			ask     model.GroupQuery
 			want    string
@@ -80,20 +80,21 @@ func TestTablesOfGroupsFollowWhatIsWritten(t *testing.T) {
 	onEach(t, func(t *testing.T, x *target) {
 		s := x.open(t)
 		f := newFeed(t, s, topicID("i"), 0)
-		f.write(insight("logins", 1, `{"u":"a"}`, `{"n":1}`), insight("logins", 1, `{"u":"b"}`, `{"n":2}`))
+		same := sameWindow(insight("logins", 1, `{}`, `{}`))
+		f.write(insight("logins", 1, `{"u":"a"}`, `{"n":1}`, same), insight("logins", 1, `{"u":"b"}`, `{"n":2}`, same))
 		ask := model.GroupQuery{Aggregate: "logins", Measure: "n", Windows: 1}
 		table, err := s.Groups(t.Context(), ask)
 		must(t, err)
 		if got := names(table); got != "b a" {
 			t.Fatal(got)
 		}
-		f.write(insight("logins", 1, `{"u":"a"}`, `{"n":3}`, revision(2)), insight("logins", 1, `{"u":"c"}`, `{"n":0}`))
+		f.write(insight("logins", 1, `{"u":"a"}`, `{"n":3}`, revision(2), same), insight("logins", 1, `{"u":"c"}`, `{"n":0}`, same))
 		eventually(t, func() string {
 			table, err := s.Groups(t.Context(), ask)
 			must(t, err)
 			return names(table)
 		}, "a b c")
-		f.write(tombstone(insight("logins", 1, `{"u":"a"}`, `{}`)))
+		f.write(tombstone(insight("logins", 1, `{"u":"a"}`, `{}`, same)))
 		eventually(t, func() string {
 			table, err := s.Groups(t.Context(), ask)
 			must(t, err)

@@ -161,6 +161,11 @@ func insight(aggregate string, minutesAgo int, group string, measures string, ch
 
 func final(in *model.Insight) { in.Final = true }
 
+// sameWindow keeps an insight in the window of another one, though a minute may end between the two.
+func sameWindow(as model.Insight) func(*model.Insight) {
+	return func(in *model.Insight) { in.Start, in.End = as.Start, as.End }
+}
+
 func revision(n int64) func(*model.Insight) {
 	return func(in *model.Insight) { in.Revision = n }
 }

@@ -28,8 +28,9 @@ func TestTheLatestRecordOfAKeyStays(t *testing.T) {
 	onEach(t, func(t *testing.T, x *target) {
 		s := x.open(t)
 		f := newFeed(t, s, topicID("i"), 0)
-		a := func(n int64) model.Insight { return insight("logins", 1, `{"u":"a"}`, `{}`, revision(n)) }
-		b := func(n int64) model.Insight { return insight("logins", 1, `{"u":"b"}`, `{}`, revision(n)) }
+		same := sameWindow(insight("logins", 1, `{}`, `{}`))
+		a := func(n int64) model.Insight { return insight("logins", 1, `{"u":"a"}`, `{}`, revision(n), same) }
+		b := func(n int64) model.Insight { return insight("logins", 1, `{"u":"b"}`, `{}`, revision(n), same) }
 		f.write(a(1), b(1), a(2), tombstone(b(1)))
 		f.write(a(3), a(4), b(2), tombstone(a(4)), a(5))
 		if got := strings.Join(keys(t, s), "; "); got != `{"u":"a"} window r5; {"u":"b"} window r2` {
@@ -245,8 +246,9 @@ func TestWhatIsOldIsDeleted(t *testing.T) {
 		}
 		var list []model.Insight
 		for m := range 4 {
+			same := sameWindow(insight("logins", m, `{}`, `{}`))
 			for g := range 400 {
-				list = append(list, insight("logins", m, fmt.Sprintf(`{"u":"%d"}`, g), `{}`, aged(m*3)))
+				list = append(list, insight("logins", m, fmt.Sprintf(`{"u":"%d"}`, g), `{}`, aged(m*3), same))
 			}
 		}
 		list = append(list, insight("visits", 1, `{"u":"a"}`, `{}`, aged(9), func(in *model.Insight) { in.Kind = model.InsightSession }),

@@ -24,11 +24,13 @@ func TestInstancesJoinAndLeaveUnderLoad(t *testing.T) {
 	time.Sleep(time.Second)
 	third := st.Start("fixed", nil)
 	third.AwaitReady(t, soon)
-	time.Sleep(time.Second)
 	for _, i := range []*harness.Instance{second, third} {
-		if i.Events(t, "forwarded") == 0 {
-			t.Errorf("%s got no share of the work", i.Name)
-		}
+		harness.Until(t, soon, i.Name+" has a share of the work", func(context.Context) error {
+			if i.Events(t, "forwarded") == 0 {
+				return errors.New("it has forwarded nothing")
+			}
+			return nil
+		})
 	}
 	second.Stop(t)
 	time.Sleep(time.Second)
