@@ -38,13 +38,28 @@ func (b *brokerProcess) up() (string, error) {
 	if b.cmd != nil {
 		return "", errors.New("the broker is running")
 	}
-	if b.port == 0 {
+	if b.port != 0 {
+		return b.launch()
+	}
+	// Somebody else may take a port between the moment at which it was found free and that at which the broker listens.
+	var all error
+	for range 3 {
 		port, err := freePort()
 		if err != nil {
 			return "", err
 		}
 		b.port = port
+		described, err := b.launch()
+		if err == nil {
+			return described, nil
+		}
+		b.port, all = 0, errors.Join(all, err)
 	}
+	return "", all
+}
+
+// launch starts the process on the port.
+func (b *brokerProcess) launch() (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err

@@ -16,7 +16,8 @@ import (
 func TestStopFinishesAndCommitsWhatHasBegun(t *testing.T) {
 	st := suite.NewStream(t)
 	stop := st.FeedFor(3000)
-	engine := st.Start("", nil)
+	longSession := harness.Env{"SESSION_TIMEOUT": "30s"}
+	engine := st.Start("", longSession)
 	engine.AwaitReady(t, soon)
 	time.Sleep(1500 * time.Millisecond)
 	began := time.Now()
@@ -52,9 +53,9 @@ func TestStopFinishesAndCommitsWhatHasBegun(t *testing.T) {
 	}
 	// It has left the group: the next one need not wait for the session's end.
 	began = time.Now()
-	next := st.Start("", nil)
+	next := st.Start("", longSession)
 	next.AwaitReady(t, soon)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the next instance was ready after %s: the first one did not leave", took)
 	}
 	st.Finish(soon)
