@@ -88,3 +88,35 @@ func TestWhatThePageWorksOutItself(t *testing.T) {
 		t.Errorf("aligned windows are %s, not %s", got, want)
 	}
 }
+
+// Windows that come after an anomaly are drawn, though its chart has as many as before; one that event time has not passed is not,
+// whatever the clock says.
+func TestTheChartOfAnAnomalyGoesOn(t *testing.T) {
+	s := serve(t, shipped(t), nil)
+	b := open(t, s.url, look{})
+	get[bool](b, `import('./js/anomalies.js').then(({mountAnomalies}) => {
+		const time = (minute) => new Date(minute * 60e3).toISOString();
+		const store = {pipeline: {aggregates: [{name: 'a', detect: 'n, sigma: 4'}]}, partitions: {state: [{watermark: time(30)}]}, anomalies: []};
+		const part = mountAnomalies({store, show: () => {}});
+		document.body.append(part.el);
+		window.draws = (from, to, odd) => {
+			const points = Array.from({length: to - from}, (_, i) => ({start: time(from + i), value: from + i === odd ? 90 : from + i}));
+			store.anomalies = [{aggregate: 'a', group: {g: 'x'}, updated_at: time(21), window: {start: time(20), end: time(21)}, points,
+				anomaly: {measure: 'n', sentence: 'n is odd', value: 90, usual: 20, deviation: 2}}];
+			part.update('anomalies');
+			return new Promise((done) => requestAnimationFrame(() => setTimeout(() => done([...part.el.querySelectorAll('path')].map((p) => p.getAttribute('d')).join(' ')), 200)));
+		};
+		return true;
+	})`)
+	draws := func(from, to, odd int) string {
+		return get[string](b, fmt.Sprintf("window.draws(%d, %d, %d)", from, to, odd))
+	}
+	first := draws(1, 25, 20)
+	if later := draws(3, 27, 20); first == "" || later == first {
+		t.Errorf("two windows later it still draws %q", first)
+	}
+	whole := draws(6, 30, 20)
+	if filling := draws(6, 31, 20); filling != whole {
+		t.Error("a window that event time has not passed is drawn")
+	}
+}
