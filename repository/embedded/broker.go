@@ -20,7 +20,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"data-stream-engine/model"
 )
@@ -112,7 +111,7 @@ func (b *Broker) listen(ctx context.Context, c Config) error {
 		_ = listener.Close()
 		return misconfigured("read the embedded broker's data in", b.dir, err, "move the directory away to begin anew")
 	}
-	cluster.ControlKey(int16(kmsg.Fetch), wholeAnswers)
+	answerWhole(cluster)
 	b.cluster, b.addr = cluster, listener.Addr().String()
 	return announce(b.lock, b.addr)
 }
