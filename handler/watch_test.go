@@ -23,7 +23,7 @@ type watched struct {
 
 func newWatched(t *testing.T) watched {
 	log := &bytes.Buffer{}
-	return watched{NewWatch(NewMetrics("g", "test"), NewReadiness(ConditionBroker, ConditionAssigned), NewProgress(), zerolog.New(log)), t, log}
+	return watched{NewWatch(NewMetrics("g", "test"), NewReadiness(ConditionBroker, ConditionAssigned), NewProgress(), zerolog.New(zerolog.SyncWriter(log))), t, log}
 }
 
 func (w watched) requireReady(want bool) {
