@@ -227,3 +227,21 @@ func flows() []flow {
 		}},
 	}
 }
+
+// At a start a topic is looked for before it is made: that is no reason for an alarm, until the next look, seconds later.
+func TestATopicThatHasNotBeenThereIsNotGone(t *testing.T) {
+	for name, answer := range map[string]func(r *rig){
+		"the source": func(r *rig) { r.counts = nil },
+		"the partials": func(r *rig) {
+			r.countErr = &model.Error{Subject: "user-login-partials", Code: unknownTopic, Err: errors.New("Unknown Topic Or Partition (code 3)")}
+		},
+	} {
+		r := newRig(t)
+		r.there = map[string]bool{}
+		answer(r)
+		_ = r.countOnce(t.Context())
+		if r.gone != "" {
+			t.Errorf("%s: %s is gone", name, r.gone)
+		}
+	}
+}

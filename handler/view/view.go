@@ -50,7 +50,8 @@ type View struct {
 	news    news
 	judge   judge
 	counts  map[string]int32 // of partitions, by topic
-	gone    string           // a topic that does not exist any more; empty: none
+	there   map[string]bool  // topics that have been seen
+	gone    string           // one of them that does not exist any more; empty: none
 	seen    sight            // at the last tick
 	verdict verdict
 
@@ -59,7 +60,7 @@ type View struct {
 
 // New returns a View that has seen nothing. Run makes it look.
 func New(cfg Config, src Sources) *View {
-	return &View{cfg: cfg, src: src, clock: time.Now, roster: newRoster(), counts: map[string]int32{}}
+	return &View{cfg: cfg, src: src, clock: time.Now, roster: newRoster(), counts: map[string]int32{}, there: map[string]bool{}}
 }
 
 // Run looks once a second, until ctx ends.
@@ -119,14 +120,21 @@ func (v *View) countOnce(ctx context.Context) error {
 	failed, known := errors.AsType[*model.Error](err)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch v.gone = ""; {
+	gone := ""
+	switch {
 	case known && failed.Code == unknownTopic:
-		v.gone = failed.Subject
+		gone = failed.Subject
 	case err == nil && counts[topics[0]] == 0:
-		v.gone = topics[0]
+		gone = topics[0]
+	}
+	if v.gone = ""; v.there[gone] { // at a start it is looked for before it is made
+		v.gone = gone
 	}
 	if err == nil {
 		v.counts = counts
+		for topic, n := range counts {
+			v.there[topic] = v.there[topic] || n > 0
+		}
 	}
 	return err
 }
