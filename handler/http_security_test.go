@@ -22,8 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"data-stream-engine/handler/guard"
 )
 
@@ -266,27 +264,35 @@ func TestTLSWithHTTP2AndItsMetric(t *testing.T) {
 	}
 }
 
-func TestAnswersThatGoOnForEverEndWithTheDoor(t *testing.T) {
+// asking is a door of which something is asked that serve does not end; it has begun.
+func asking(t *testing.T, serve func(h *HTTP, r *http.Request, w http.ResponseWriter)) (*HTTP, *http.Response) {
+	t.Helper()
 	_, c := door(t, time.Hour)
-	c.Log = zerolog.Nop()
 	h, err := NewHTTP(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	over, begun := make(chan struct{}), make(chan struct{})
-	h.OnClose(func() { close(over) })
-	h.Mount("/forever", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h.Mount("/forever", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
-		close(begun)
-		<-over
-		_, _ = io.WriteString(w, "goodbye")
+		serve(h, r, w)
 	}))
 	go func() { _ = h.Run() }()
 	response, err := http.Get("http://" + h.Addr() + "/forever")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	t.Cleanup(func() { response.Body.Close() })
+	return h, response
+}
+
+func TestAnswersThatGoOnForEverEndWithTheDoor(t *testing.T) {
+	over, begun := make(chan struct{}), make(chan struct{})
+	h, response := asking(t, func(h *HTTP, _ *http.Request, w http.ResponseWriter) {
+		h.OnClose(func() { close(over) })
+		close(begun)
+		<-over
+		_, _ = io.WriteString(w, "goodbye")
+	})
 	<-begun
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -335,24 +341,7 @@ func parse(t *testing.T, text string) float64 {
 
 // Whoever asks for a long profile cannot make a stop fail.
 func TestRequestThatDoesNotEndIsCutOffWithoutAnError(t *testing.T) {
-	_, c := door(t, time.Hour)
-	h, err := NewHTTP(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun := make(chan struct{})
-	h.Mount("/forever", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).Flush()
-		close(begun)
-		<-r.Context().Done()
-	}))
-	go func() { _ = h.Run() }()
-	response, err := http.Get("http://" + h.Addr() + "/forever")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	<-begun
+	h, response := asking(t, func(_ *HTTP, r *http.Request, _ http.ResponseWriter) { <-r.Context().Done() })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := h.Close(ctx); err != nil {

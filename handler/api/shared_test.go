@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,4 +107,21 @@ func TestWhoeverWaitsForASharedAnswerMayLeave(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// A store that hangs has all places of those that list anomalies: events are explained all the same, and one more that lists is
+// told so in the end.
+func TestListingAnomaliesKeepsNobodyFromExplaining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "")
+		for range maxListing {
+			r.api.listing <- struct{}{}
+		}
+		if w := r.ask("GET", "/api/v1/explain?partition=2&offset=5", ""); w.Code != 200 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if w := r.ask("GET", "/api/v1/anomalies", ""); w.Code != 503 || !strings.Contains(w.Body.String(), "others list anomalies") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
 }
